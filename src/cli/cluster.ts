@@ -1,0 +1,57 @@
+import type { DataDir } from "./data-dir.ts";
+
+/** What the command line needs of the composition root, which it never imports: it is handed in by `main.ts`. */
+export interface ClusterModule {
+  startCluster(options: ClusterOptions): Promise<RunningCluster>;
+  /** The images of a cluster that is not running. */
+  openImages(dir: DataDir): Promise<Images>;
+  /** Ends the pods of a cluster whose process is gone. */
+  stopPods(dir: DataDir): Promise<void>;
+  /** Removes every process, mount, namespace, cgroup, link, route, rule and file; the cluster must not be running. */
+  purge(dir: DataDir): Promise<void>;
+}
+
+export interface ClusterOptions {
+  dir: DataDir;
+  /** 0: the last port used, or a free one. */
+  port: number;
+  store: "lmdb" | "memory";
+  logLevel: "debug" | "info" | "warn" | "error";
+  nodeName: string;
+  version: string;
+}
+
+export interface RunningCluster {
+  url: string;
+  port: number;
+  /** Resolves once `/readyz` is ok and the node is Ready. */
+  ready(signal: AbortSignal): Promise<void>;
+  status(): Promise<ClusterStatus>;
+  images: Images;
+  /** With `pods: "stop"` the pods end first; with `"keep"` they run on. */
+  stop(options: { pods: "stop" | "keep" }): Promise<void>;
+  /** Rejects when a component dies that the cluster cannot do without. */
+  failed: Promise<never>;
+}
+
+export interface ClusterStatus {
+  version: string;
+  node: { name: string; ready: boolean; message: string };
+  pods: Record<string, number>;
+  podCidr: string;
+}
+
+/** An image as `image ls` shows it. */
+export interface ImageRow {
+  id: string;
+  tags: string[];
+  digests: string[];
+  sizeBytes: number;
+}
+
+export interface Images {
+  list(): Promise<ImageRow[]>;
+  load(path: string, options: { tag?: string }): Promise<ImageRow[]>;
+  pull(name: string): Promise<ImageRow>;
+  remove(name: string): Promise<void>;
+}

@@ -1,0 +1,46 @@
+import { join, resolve } from "node:path";
+
+/** Where everything of one cluster lives. Two clusters have two data directories and share nothing. */
+export interface DataDir {
+  root: string;
+  isDefault: boolean;
+  /** The revision log. */
+  store: string;
+  /** Keys and certificates, 0600. */
+  pki: string;
+  /** The administrator's way in, 0600. */
+  kubeconfig: string;
+  /** Mirrors and credentials of image registries. */
+  registries: string;
+  images: string;
+  /** Sandboxes and containers, as the engine knows them. */
+  runtime: string;
+  /** Volumes and logs of pods. */
+  kubelet: string;
+  network: string;
+  /** Held by the running process: its pid and port. */
+  run: string;
+  controlSocket: string;
+  log: string;
+}
+
+export const dataDirDefault = "/var/lib/peapod";
+
+export function dataDir(path: string): DataDir {
+  const root = resolve(path);
+  return {
+    root,
+    isDefault: root === dataDirDefault,
+    store: join(root, "store"),
+    pki: join(root, "pki"),
+    kubeconfig: join(root, "kubeconfig"),
+    registries: join(root, "registries.yaml"),
+    images: join(root, "images"),
+    runtime: join(root, "runtime"),
+    kubelet: join(root, "kubelet"),
+    network: join(root, "network"),
+    run: join(root, "run.json"),
+    controlSocket: join(root, "control.sock"),
+    log: join(root, "peapod.log"),
+  };
+}

@@ -1,0 +1,23 @@
+// Bundles the command line and what it loads on demand into dist/. Under a second, so nothing is ever stale.
+import { rmSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+const top = fileURLToPath(new URL("..", import.meta.url));
+rmSync(`${top}/dist`, { recursive: true, force: true });
+await build({
+  absWorkingDir: top,
+  entryPoints: { main: "src/main.ts" },
+  outdir: "dist",
+  bundle: true,
+  splitting: true,
+  format: "esm",
+  platform: "node",
+  target: "node20",
+  packages: "external",
+  sourcemap: true,
+  logLevel: "warning",
+  entryNames: "[name]",
+  chunkNames: "chunks/[name]-[hash]",
+});
+writeFileSync(`${top}/dist/.built`, "");
