@@ -70,6 +70,8 @@ export interface Column<T> {
   description: string;
   /** 0: always; 1: with `-o wide`. */
   priority: 0 | 1;
+  /** The value also depends on `nowMs`: it must not be kept with the revision, as the others may. */
+  changesWithTime?: boolean;
   /** A date is given as the timestamp and shown as an age at `nowMs`. */
   value(object: T, nowMs: number): string | number | boolean | null;
 }
