@@ -1,1 +1,2 @@
 export * from "./kind.ts";
+export type * from "./types/index.ts";
