@@ -55,10 +55,16 @@ export interface Strategy<T> {
   validateName?(name: string): string[];
   /** PUT of an object that does not exist makes it. */
   allowCreateOnUpdate?: boolean;
+  /** An update without `metadata.resourceVersion` takes the newest; default: yes. As `AllowUnconditionalUpdate`. */
+  allowUnconditionalUpdate?: boolean;
   /** The grace period with which a delete marks the object instead of removing it (pods). `requestedS`: from DeleteOptions. */
   gracePeriodS?(object: T, requestedS: number | undefined): number | undefined;
   /** What a graceful deletion also changes. Mutates. */
   prepareForDelete?(object: T): void;
+  /** What else than `metadata.finalizers` holds a deletion back: a Namespace's `spec.finalizers`. */
+  holdsDeletion?(object: T): boolean;
+  /** DELETE answers with the object, also when it is gone, instead of a Status (pods). As `ReturnDeletedObject`. */
+  returnsDeletedObject?: boolean;
   /** Finalizers every new object gets (a Namespace's `spec.finalizers` is done in prepareForCreate). */
   defaultPropagation?: "Orphan" | "Background";
 }
