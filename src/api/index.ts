@@ -1,2 +1,3 @@
+export { builtinSchemas } from "./builtin-schemas.ts";
 export * from "./kind.ts";
 export type * from "./types/index.ts";

@@ -1,8 +1,16 @@
+export { applyDefaults } from "./defaults.ts";
 export * from "./field-error.ts";
+export { jsonDepthMax, type Parsed, type ParseOptions, parseJson } from "./json.ts";
 export * from "./meta.ts";
+export { type Normalised, normalise } from "./normalise.ts";
 export { type JsonPatchOperation, jsonPatch, jsonPatchOperationsMax } from "./patch/json-patch.ts";
 export { mergePatch } from "./patch/merge-patch.ts";
 export { strategicMergePatch } from "./patch/strategic-merge-patch.ts";
+export { canonicalQuantity, parseQuantity, Quantity, QuantityError } from "./quantity.ts";
+export { createSchemaRegistry } from "./registry.ts";
 export * from "./schema.ts";
 export type { SchemaSource } from "./schema-text.ts";
 export * from "./status.ts";
+export { validateStructure, withoutRepetition } from "./structure.ts";
+export { canonicalTime, formatMicroTime, formatTime, parseTime } from "./time.ts";
+export { parseYaml } from "./yaml.ts";

@@ -69,8 +69,17 @@ export interface Field {
   required?: boolean;
   default?: unknown;
   description?: string;
+  /**
+   * Its absence is an error by itself. With a built-in type only where Go has a pointer: elsewhere a zero stands in, and
+   * what is wrong with that is for the kind's own validation to say.
+   */
+  mustBePresent?: boolean;
+  /** An empty value (`""`, `0`, `false`, `[]`, `{}`) is kept; else it is the same as none, as Go's `omitempty`. */
+  keepsEmpty?: boolean;
   /** Protobuf field number; absent for a field that has none. */
   proto?: number;
+  /** The number of the message that holds the field, where JSON shows that message's fields in place (a Volume's source). */
+  protoVia?: number;
   /** `patchStrategy: retainKeys` on a struct (a Deployment's strategy). */
   retainKeys?: boolean;
 }
