@@ -1,0 +1,155 @@
+import { chmodSync, closeSync, fsyncSync, openSync } from "node:fs";
+import { join } from "node:path";
+import { open, type RootDatabase } from "lmdb";
+import { assert, type Clock, type Log } from "../../base/index.ts";
+import type { Journal, JournalWrite, Recovered } from "../mvcc/journal.ts";
+import { readRecord, recordOf } from "../mvcc/record.ts";
+import { type HotCaches, StoredEntry } from "../mvcc/stored-entry.ts";
+import { NoSpaceError, type Revision } from "../store.ts";
+
+/** As etcd's largest recommended quota. Address space only: neither memory nor disk is taken for it. */
+export const databaseBytesMax = 8 * 2 ** 30;
+/** After a full disk, how long writes fail at once before the disk is tried again. */
+const fullDiskRetryMs = 250;
+/** Values found at the start share allocations of this size; small, so that rewritten ones let go of theirs. */
+const slabBytes = 64 * 2 ** 10;
+
+const fileName = "store.mdb";
+/** No key of a client begins with NUL. */
+const metaKey = "\0meta";
+const format = 1;
+
+interface Meta {
+  format: number;
+  /** The newest revision, also when it was a deletion. */
+  head: Revision;
+}
+
+/** LMDB's and the system's codes for "no room". */
+const noSpaceCodes = new Set([-30_792 /* MDB_MAP_FULL */, 28 /* ENOSPC */, 122 /* EDQUOT */]);
+
+/**
+ * The current entries in one LMDB file; history is not kept.
+ *
+ * A commit is one LMDB transaction on the library's own thread. `overlappingSync` is off, so it
+ * resolves only after LMDB has synced its pages and then its root; with it on, the library resolves before.
+ */
+export class LmdbJournal implements Journal {
+  readonly #db: RootDatabase<Buffer, string>;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  #fullUntilMs = Number.NEGATIVE_INFINITY;
+
+  constructor({ dir, clock, log }: { dir: string; clock: Clock; log: Log }) {
+    this.#db = openDatabase(dir);
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  /** Everything that is current. Blocks; called once, before anything is served. */
+  static recover(dir: string, caches: HotCaches): Recovered & { close(): Promise<void> } {
+    const db = openDatabase(dir);
+    const entries: StoredEntry[] = [];
+    let meta: Meta = { format, head: 1 };
+    for (const { key, value } of db.getRange({ start: metaKey })) {
+      if (key === metaKey) meta = JSON.parse(value.toString());
+      else entries.push(new StoredEntry(caches, { key, ...readRecord(value) }));
+    }
+    if (meta.format !== format) {
+      throw new Error(`${join(dir, fileName)} has format ${meta.format}; this version knows ${format}`);
+    }
+    return { entries, head: meta.head, close: () => db.close() };
+  }
+
+  async commit(writes: readonly JournalWrite[]): Promise<void> {
+    if (this.#clock.monotonicMs() < this.#fullUntilMs) throw noSpace();
+    try {
+      await this.#db.batch(() => this.#write(writes));
+    } catch (error) {
+      throw await this.#explain(error);
+    }
+  }
+
+  gather(flush: () => void): void {
+    // Requests that arrive in one turn of the event loop share a commit.
+    setImmediate(flush);
+  }
+
+  close(): Promise<void> {
+    return this.#db.close();
+  }
+
+  #write(writes: readonly JournalWrite[]): void {
+    for (const write of writes) {
+      if (write.type === "put") {
+        assert(write.entry.key.charCodeAt(0) !== 0, "a key does not begin with NUL");
+        this.#db.put(write.entry.key, recordOf(write.entry.bytes));
+      } else this.#db.remove(write.key);
+    }
+    const last = writes.at(-1)!;
+    const meta: Meta = { format, head: last.type === "put" ? last.entry.revision : last.revision };
+    this.#db.put(metaKey, Buffer.from(JSON.stringify(meta)));
+  }
+
+  async #explain(error: any): Promise<Error> {
+    const cause = await Promise.resolve(error.commitError).catch((commitError: unknown) => commitError);
+    const code = cause?.code ?? error.code;
+    if (!noSpaceCodes.has(code)) return error;
+    this.#log.warn({ code }, "no space left for the store");
+    this.#fullUntilMs = this.#clock.monotonicMs() + fullDiskRetryMs;
+    return noSpace();
+  }
+}
+
+const noSpace = () => new NoSpaceError("no space left on the store's disk");
+
+function openDatabase(dir: string): RootDatabase<Buffer, string> {
+  const path = join(dir, fileName);
+  const db = open<Buffer, string>({
+    path,
+    noSubdir: true,
+    mapSize: databaseBytesMax,
+    maxDbs: 1,
+    overlappingSync: false,
+    eventTurnBatching: false,
+    encoder: valueCoder(),
+    keyEncoder: keyCoder,
+  });
+  // It holds Secrets.
+  for (const file of [path, `${path}-lock`]) chmodSync(file, 0o600);
+  syncDirectory(dir);
+  return db;
+}
+
+/** A new file survives a power cut only once its directory is synced. */
+function syncDirectory(dir: string): void {
+  const fd = openSync(dir, "r");
+  fsyncSync(fd);
+  closeSync(fd);
+}
+
+const keyCoder = {
+  writeKey: (key: string, target: Buffer, start: number) =>
+    start + Buffer.prototype.write.call(target, key, start, "utf8"),
+  readKey: (source: Buffer, start: number, end: number) =>
+    Buffer.prototype.toString.call(source, "utf8", start, end),
+};
+
+/** Reads copy values out of the library's buffer, into slabs. */
+function valueCoder() {
+  let slab = Buffer.alloc(0);
+  let used = 0;
+  return {
+    encode: (value: Buffer) => value,
+    decode: (source: Buffer, length: number) => {
+      if (used + length > slab.length) {
+        slab = Buffer.allocUnsafeSlow(Math.max(slabBytes, length));
+        used = 0;
+      }
+      const value = slab.subarray(used, used + length);
+      value.set(Uint8Array.prototype.subarray.call(source, 0, length));
+      used += length;
+      return value;
+    },
+  };
+}

@@ -1,0 +1,153 @@
+import { compareKeys, isPast } from "./key-order.ts";
+
+/** Large enough that 100,000 keys make a few hundred chunks, small enough that an insertion moves little. */
+const chunkLengthMax = 512;
+/** Neighbours that together are shorter than this become one. */
+const chunkLengthJoined = chunkLengthMax / 2;
+
+/** A place between two items: chunk and offset within it. */
+interface Place {
+  chunk: number;
+  offset: number;
+}
+
+/**
+ * The current items, by key and in the order of keys: a two-level B-tree over a hash table.
+ *
+ * - `get` is a hash look-up; `set`, `delete` and the start of a scan are a binary search.
+ * - `count` adds up chunk lengths: no key of the range is visited.
+ * - A scan must be finished before the index is changed.
+ */
+export class OrderedIndex<T extends { readonly key: string }> {
+  readonly #byKey = new Map<string, T>();
+  /** Sorted, none empty. */
+  #chunks: T[][] = [];
+
+  /** Takes over items that are already sorted and distinct. */
+  static fromSorted<T extends { readonly key: string }>(items: readonly T[]): OrderedIndex<T> {
+    const index = new OrderedIndex<T>();
+    for (const item of items) index.#byKey.set(item.key, item);
+    for (let i = 0; i < items.length; i += chunkLengthJoined) {
+      index.#chunks.push(items.slice(i, i + chunkLengthJoined));
+    }
+    return index;
+  }
+
+  get size(): number {
+    return this.#byKey.size;
+  }
+
+  get(key: string): T | undefined {
+    return this.#byKey.get(key);
+  }
+
+  set(item: T): void {
+    const isNew = !this.#byKey.has(item.key);
+    this.#byKey.set(item.key, item);
+    if (this.#chunks.length === 0) {
+      this.#chunks.push([item]);
+      return;
+    }
+    const place = this.#lowerBound(item.key);
+    if (!isNew) {
+      this.#chunks[place.chunk]![place.offset] = item;
+      return;
+    }
+    // Before the first item of a chunk is also behind the last of the one before it.
+    if (place.offset === 0 && place.chunk > 0) {
+      place.chunk--;
+      place.offset = this.#chunks[place.chunk]!.length;
+    }
+    const chunk = this.#chunks[place.chunk]!;
+    chunk.splice(place.offset, 0, item);
+    if (chunk.length > chunkLengthMax) this.#split(place);
+  }
+
+  delete(key: string): void {
+    if (!this.#byKey.delete(key)) return;
+    const place = this.#lowerBound(key);
+    const chunk = this.#chunks[place.chunk]!;
+    chunk.splice(place.offset, 1);
+    const next = this.#chunks[place.chunk + 1];
+    if (chunk.length === 0) this.#chunks.splice(place.chunk, 1);
+    else if (next && chunk.length + next.length < chunkLengthJoined) {
+      chunk.push(...next);
+      this.#chunks.splice(place.chunk + 1, 1);
+    }
+  }
+
+  /** How many keys begin with `prefix` (and stand after `after`). */
+  count(prefix: string, after?: string): number {
+    const start = this.#startOf(prefix, after);
+    const end = this.#find((key) => isPast(key, prefix));
+    if (end.chunk === start.chunk) return Math.max(0, end.offset - start.offset);
+    let count = end.offset - start.offset;
+    for (let i = start.chunk; i < end.chunk; i++) count += this.#chunks[i]!.length;
+    return Math.max(0, count);
+  }
+
+  /** Items whose key begins with `prefix` (and stands after `after`), in order. */
+  *scan(prefix: string, after?: string): Generator<T, void> {
+    const start = this.#startOf(prefix, after);
+    for (let c = start.chunk; c < this.#chunks.length; c++) {
+      const chunk = this.#chunks[c]!;
+      for (let i = c === start.chunk ? start.offset : 0; i < chunk.length; i++) {
+        if (!chunk[i]!.key.startsWith(prefix)) return;
+        yield chunk[i]!;
+      }
+    }
+  }
+
+  /** The first `limit` items of a {@link scan}, without a step through a generator for each. */
+  take(prefix: string, after: string | undefined, limit: number): T[] {
+    const out: T[] = [];
+    const start = this.#startOf(prefix, after);
+    for (let c = start.chunk; c < this.#chunks.length; c++) {
+      const chunk = this.#chunks[c]!;
+      for (let i = c === start.chunk ? start.offset : 0; i < chunk.length; i++) {
+        const item = chunk[i]!;
+        if (out.length === limit || !item.key.startsWith(prefix)) return out;
+        out.push(item);
+      }
+    }
+    return out;
+  }
+
+  #startOf(prefix: string, after: string | undefined): Place {
+    return after !== undefined && compareKeys(after, prefix) >= 0
+      ? this.#find((key) => compareKeys(key, after) > 0)
+      : this.#lowerBound(prefix);
+  }
+
+  #lowerBound(key: string): Place {
+    return this.#find((other) => compareKeys(other, key) >= 0);
+  }
+
+  /** The first place whose key is `behind`; `behind` is false for all keys before some point and true for all after it. */
+  #find(behind: (key: string) => boolean): Place {
+    const chunks = this.#chunks;
+    const chunk = firstIndex(chunks.length, (i) => behind(chunks[i]!.at(-1)!.key));
+    if (chunk === chunks.length) return { chunk, offset: 0 };
+    const items = chunks[chunk]!;
+    return { chunk, offset: firstIndex(items.length, (i) => behind(items[i]!.key)) };
+  }
+
+  #split({ chunk, offset }: Place): void {
+    const items = this.#chunks[chunk]!;
+    // Keys that come in order (names with a counter) fill chunks instead of leaving them half empty.
+    const at = offset === items.length - 1 ? items.length - 1 : items.length >> 1;
+    this.#chunks.splice(chunk + 1, 0, items.splice(at));
+  }
+}
+
+/** Binary search: the first index in [0, length) for which `test` is true, else `length`. */
+export function firstIndex(length: number, test: (index: number) => boolean): number {
+  let low = 0;
+  let high = length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (test(middle)) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}

@@ -1,0 +1,94 @@
+import type { Entry, Revision } from "../store.ts";
+import { HotCache, HotCell } from "./hot-cache.ts";
+
+/** What all entries of a store share: the room for what is made from their bytes. */
+export interface HotCaches {
+  parsed: HotCache;
+  forms: HotCache;
+}
+
+/** Counted in bytes of JSON; the objects take about five times as much. */
+export const parsedBytesMax = 6 * 2 ** 20;
+/** Rows, metadata and protobuf of some 20,000 objects. */
+export const formsBytesMax = 24 * 2 ** 20;
+/** What a form costs besides its bytes, and what one without bytes is taken for. */
+const formOverheadBytes = 160;
+const formOpaqueBytes = 512;
+
+export function createHotCaches(): HotCaches {
+  return {
+    parsed: new HotCache({ bytesMax: parsedBytesMax }),
+    forms: new HotCache({ bytesMax: formsBytesMax }),
+  };
+}
+
+interface Form {
+  of: symbol;
+  cell: HotCell<unknown>;
+  next: Form | undefined;
+}
+
+/** An entry in memory: its bytes always, other forms while hot. */
+export class StoredEntry implements Entry {
+  readonly key: string;
+  readonly revision: Revision;
+  readonly bytes: Buffer;
+  /** Wall time, or 0 for never. */
+  readonly expiresAtMs: number;
+  readonly #caches: HotCaches;
+  #parsed: HotCell<object> | undefined;
+  /** False while `#parsed` holds what the draft handed in: most of it is never read, so freezing waits. */
+  #frozen = false;
+  #forms: Form | undefined;
+
+  constructor(
+    caches: HotCaches,
+    fields: { key: string; revision: Revision; bytes: Buffer; expiresAtMs: number; object?: object },
+  ) {
+    this.key = fields.key;
+    this.revision = fields.revision;
+    this.bytes = fields.bytes;
+    this.expiresAtMs = fields.expiresAtMs;
+    this.#caches = caches;
+    if (fields.object) this.#keep(fields.object);
+  }
+
+  get object(): any {
+    const hot = this.#parsed?.take();
+    if (hot !== undefined && this.#frozen) return hot;
+    this.#frozen = true;
+    if (hot !== undefined) return deepFreeze(hot);
+    const object = deepFreeze(JSON.parse(this.bytes.toString("utf8")));
+    this.#keep(object);
+    return object;
+  }
+
+  form<T>(of: symbol, make: (entry: Entry) => T): T {
+    let form = this.#forms;
+    while (form && form.of !== of) form = form.next;
+    if (!form) this.#forms = form = { of, cell: new HotCell(), next: this.#forms };
+    const hot = form.cell.take();
+    if (hot !== undefined) return hot as T;
+    const made = make(this);
+    if (made !== undefined) this.#caches.forms.fill(form.cell, made, sizeOf(made));
+    return made;
+  }
+
+  #keep(object: object): void {
+    this.#parsed ??= new HotCell();
+    this.#caches.parsed.fill(this.#parsed, object, this.bytes.length);
+  }
+}
+
+function sizeOf(form: unknown): number {
+  if (Buffer.isBuffer(form) || typeof form === "string") return form.length + formOverheadBytes;
+  return formOpaqueBytes;
+}
+
+function deepFreeze<T>(value: T): T {
+  if (value === null || typeof value !== "object" || Object.isFrozen(value)) return value;
+  Object.freeze(value);
+  if (Array.isArray(value)) for (const item of value) deepFreeze(item);
+  else for (const key in value) deepFreeze(value[key]);
+  return value;
+}
