@@ -1,0 +1,66 @@
+import type { ResourceClient } from "../client/index.ts";
+import { controllerOf, isStatus, type KubeObject, type Selector } from "../machinery/index.ts";
+
+/**
+ * The objects among `candidates` that an owner controls: it adopts orphans its selector matches, and releases what
+ * it matches no longer. Counterpart upstream: `controller.ControllerRefManager`.
+ */
+export async function claim<T extends KubeObject>(options: {
+  client: ResourceClient<T>;
+  owner: { apiVersion: string; kind: string; object: KubeObject };
+  selector: Selector;
+  candidates: readonly T[];
+}): Promise<T[]> {
+  const { client, owner, selector, candidates } = options;
+  const { name, uid, namespace, deletionTimestamp } = owner.object.metadata;
+  const claimed: T[] = [];
+  for (const object of candidates) {
+    const controller = controllerOf(object);
+    const matches = selector.matches(object.metadata.labels ?? {});
+    if (controller) {
+      if (controller.uid !== uid) continue;
+      if (matches) claimed.push(object);
+      else if (!deletionTimestamp) await release(client, object, uid!);
+      continue;
+    }
+    if (!matches || deletionTimestamp || object.metadata.deletionTimestamp) continue;
+    const reference = {
+      apiVersion: owner.apiVersion,
+      kind: owner.kind,
+      name: name!,
+      uid: uid!,
+      controller: true,
+      blockOwnerDeletion: true,
+    };
+    const adopted = await orIfGone(
+      client.patch(namespace, object.metadata.name!, "strategic", {
+        metadata: { uid: object.metadata.uid, ownerReferences: [reference] },
+      }),
+    );
+    if (adopted) claimed.push(adopted);
+  }
+  return claimed;
+}
+
+async function release<T extends KubeObject>(
+  client: ResourceClient<T>,
+  object: T,
+  ownerUid: string,
+): Promise<void> {
+  await orIfGone(
+    client.patch(object.metadata.namespace, object.metadata.name!, "strategic", {
+      metadata: { uid: object.metadata.uid, ownerReferences: [{ $patch: "delete", uid: ownerUid }] },
+    }),
+  );
+}
+
+/** Undefined when the object went, or another took its name, meanwhile. */
+async function orIfGone<T>(request: Promise<T>): Promise<T | undefined> {
+  try {
+    return await request;
+  } catch (error) {
+    if (isStatus(error, "NotFound") || isStatus(error, "Invalid") || isStatus(error, "Conflict"))
+      return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,7 @@
+import type { Filter } from "./filter.ts";
+
+/** As plugin NodeName: a pod that names its node fits no other. */
+export const nodeNameFilter: Filter = ({ pod }, { node }) =>
+  pod.spec!.nodeName && pod.spec!.nodeName !== node.metadata.name
+    ? ["node(s) didn't match the requested node name"]
+    : undefined;

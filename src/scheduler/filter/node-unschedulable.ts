@@ -1,0 +1,10 @@
+import { tolerates } from "../tolerates.ts";
+import type { Filter } from "./filter.ts";
+
+const unschedulable = { key: "node.kubernetes.io/unschedulable", effect: "NoSchedule" } as const;
+
+/** As plugin NodeUnschedulable: `kubectl cordon`, unless the pod tolerates the taint it stands for. */
+export const nodeUnschedulableFilter: Filter = ({ pod }, { node }) =>
+  node.spec?.unschedulable && !tolerates(pod.spec!.tolerations, unschedulable)
+    ? ["node(s) were unschedulable"]
+    : undefined;
