@@ -1,8 +1,18 @@
 export { applyDefaults } from "./defaults.ts";
 export * from "./field-error.ts";
+export { type FieldRequirement, type FieldSelector, parseFieldSelector } from "./field-selector.ts";
 export { jsonDepthMax, type Parsed, type ParseOptions, parseJson } from "./json.ts";
+export {
+  type LabelRequirement,
+  parseLabelSelector,
+  type Selector,
+  selectorOf,
+  selectorOfLabels,
+} from "./label-selector.ts";
 export * from "./meta.ts";
+export * from "./names.ts";
 export { type Normalised, normalise } from "./normalise.ts";
+export * from "./object-meta.ts";
 export { type JsonPatchOperation, jsonPatch, jsonPatchOperationsMax } from "./patch/json-patch.ts";
 export { mergePatch } from "./patch/merge-patch.ts";
 export { strategicMergePatch } from "./patch/strategic-merge-patch.ts";
