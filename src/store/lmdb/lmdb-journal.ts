@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { open, type RootDatabase } from "lmdb";
 import { assert, type Clock, type Log } from "../../base/index.ts";
 import type { Journal, JournalWrite, Recovered } from "../mvcc/journal.ts";
-import { readRecord, recordOf } from "../mvcc/record.ts";
+import { keepRecord, type RecordFields, readRecord, recordOf } from "../mvcc/record.ts";
 import { type HotCaches, StoredEntry } from "../mvcc/stored-entry.ts";
 import { NoSpaceError, type Revision } from "../store.ts";
 
@@ -35,7 +35,7 @@ const noSpaceCodes = new Set([-30_792 /* MDB_MAP_FULL */, 28 /* ENOSPC */, 122 /
  * resolves only after LMDB has synced its pages and then its root; with it on, the library resolves before.
  */
 export class LmdbJournal implements Journal {
-  readonly #db: RootDatabase<Buffer, string>;
+  readonly #db: RootDatabase<any, string>;
   readonly #clock: Clock;
   readonly #log: Log;
   #fullUntilMs = Number.NEGATIVE_INFINITY;
@@ -52,8 +52,8 @@ export class LmdbJournal implements Journal {
     const entries: StoredEntry[] = [];
     let meta: Meta = { format, head: 1 };
     for (const { key, value } of db.getRange({ start: metaKey })) {
-      if (key === metaKey) meta = JSON.parse(value.toString());
-      else entries.push(new StoredEntry(caches, { key, ...readRecord(value) }));
+      if (key === metaKey) meta = JSON.parse(value.bytes.toString());
+      else entries.push(new StoredEntry(caches, key, value));
     }
     if (meta.format !== format) {
       throw new Error(`${join(dir, fileName)} has format ${meta.format}; this version knows ${format}`);
@@ -88,7 +88,8 @@ export class LmdbJournal implements Journal {
     }
     const last = writes.at(-1)!;
     const meta: Meta = { format, head: last.type === "put" ? last.entry.revision : last.revision };
-    this.#db.put(metaKey, Buffer.from(JSON.stringify(meta)));
+    const bytes = Buffer.from(JSON.stringify(meta));
+    this.#db.put(metaKey, recordOf(keepRecord(bytes, { revision: meta.head, expiresAtMs: 0 })));
   }
 
   async #explain(error: any): Promise<Error> {
@@ -103,9 +104,9 @@ export class LmdbJournal implements Journal {
 
 const noSpace = () => new NoSpaceError("no space left on the store's disk");
 
-function openDatabase(dir: string): RootDatabase<Buffer, string> {
+function openDatabase(dir: string): RootDatabase<any, string> {
   const path = join(dir, fileName);
-  const db = open<Buffer, string>({
+  const db = open<any, string>({
     path,
     noSubdir: true,
     mapSize: databaseBytesMax,
@@ -135,21 +136,21 @@ const keyCoder = {
     Buffer.prototype.toString.call(source, "utf8", start, end),
 };
 
-/** Reads copy values out of the library's buffer, into slabs. */
+/** Reads copy values out of the library's buffer, into slabs; a view is made only of what is kept of each. */
 function valueCoder() {
   let slab = Buffer.alloc(0);
   let used = 0;
   return {
     encode: (value: Buffer) => value,
-    decode: (source: Buffer, length: number) => {
+    decode: (source: Buffer, length: number): RecordFields => {
       if (used + length > slab.length) {
         slab = Buffer.allocUnsafeSlow(Math.max(slabBytes, length));
         used = 0;
       }
-      const value = slab.subarray(used, used + length);
-      value.set(Uint8Array.prototype.subarray.call(source, 0, length));
+      // The library overwrites the buffer's own `length`, which Buffer's methods trip over.
+      slab.set(new Uint8Array(source.buffer, source.byteOffset, length), used);
       used += length;
-      return value;
+      return readRecord(slab, used - length, used);
     },
   };
 }

@@ -119,8 +119,8 @@ export class GroupCommit {
     }
     this.#assigned = revision;
     const { key, expiresAtMs } = write;
-    const kept = keepRecord(bytes, { revision, expiresAtMs });
-    const entry = new StoredEntry(this.#caches, { key, revision, bytes: kept, expiresAtMs, object });
+    const record = { revision, expiresAtMs, bytes: keepRecord(bytes, { revision, expiresAtMs }) };
+    const entry = new StoredEntry(this.#caches, key, record, object);
     if (write.type === "put") return { type: "put", entry, ...(previous && { previous }) };
     return { type: "delete", entry, previous: previous! };
   }

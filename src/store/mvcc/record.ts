@@ -1,3 +1,5 @@
+import type { Revision } from "../store.ts";
+
 /**
  * How a value lies in memory and on disk: its revision and its expiry (two float64, little endian), then the JSON.
  *
@@ -7,7 +9,7 @@
 export const recordHeaderBytes = 16;
 
 /** Copies `bytes` behind a header; returns the copy, without the header. */
-export function keepRecord(bytes: Buffer, header: { revision: number; expiresAtMs: number }): Buffer {
+export function keepRecord(bytes: Buffer, header: { revision: Revision; expiresAtMs: number }): Buffer {
   const record = Buffer.allocUnsafeSlow(recordHeaderBytes + bytes.length);
   record.writeDoubleLE(header.revision, 0);
   record.writeDoubleLE(header.expiresAtMs, 8);
@@ -20,10 +22,18 @@ export function recordOf(bytes: Buffer): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset - recordHeaderBytes, bytes.length + recordHeaderBytes);
 }
 
-export function readRecord(record: Buffer): { revision: number; expiresAtMs: number; bytes: Buffer } {
+export interface RecordFields {
+  revision: Revision;
+  /** Wall time, or 0 for never. */
+  expiresAtMs: number;
+  bytes: Buffer;
+}
+
+/** The record at `[start, end)` of `buffer`, without copying. */
+export function readRecord(buffer: Buffer, start: number, end: number): RecordFields {
   return {
-    revision: record.readDoubleLE(0),
-    expiresAtMs: record.readDoubleLE(8),
-    bytes: record.subarray(recordHeaderBytes),
+    revision: buffer.readDoubleLE(start),
+    expiresAtMs: buffer.readDoubleLE(start + 8),
+    bytes: buffer.subarray(start + recordHeaderBytes, end),
   };
 }

@@ -1,5 +1,6 @@
 import type { Entry, Revision } from "../store.ts";
 import { HotCache, HotCell } from "./hot-cache.ts";
+import type { RecordFields } from "./record.ts";
 
 /** What all entries of a store share: the room for what is made from their bytes. */
 export interface HotCaches {
@@ -41,16 +42,13 @@ export class StoredEntry implements Entry {
   #frozen = false;
   #forms: Form | undefined;
 
-  constructor(
-    caches: HotCaches,
-    fields: { key: string; revision: Revision; bytes: Buffer; expiresAtMs: number; object?: object },
-  ) {
-    this.key = fields.key;
-    this.revision = fields.revision;
-    this.bytes = fields.bytes;
-    this.expiresAtMs = fields.expiresAtMs;
+  constructor(caches: HotCaches, key: string, record: RecordFields, object?: object) {
+    this.key = key;
+    this.revision = record.revision;
+    this.bytes = record.bytes;
+    this.expiresAtMs = record.expiresAtMs;
     this.#caches = caches;
-    if (fields.object) this.#keep(fields.object);
+    if (object) this.#keep(object);
   }
 
   get object(): any {
