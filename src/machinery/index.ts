@@ -1,3 +1,5 @@
+export { type Apply, applyPatch } from "./apply/apply-patch.ts";
+export { type TrackedUpdate, trackUpdate } from "./apply/track-update.ts";
 export { applyDefaults } from "./defaults.ts";
 export * from "./field-error.ts";
 export { type FieldRequirement, type FieldSelector, parseFieldSelector } from "./field-selector.ts";
