@@ -1,0 +1,179 @@
+import assert from "node:assert/strict";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { busyboxPod, peapod, run, TestCluster } from "./support/cluster.ts";
+
+let scratch: string;
+before(() => {
+  scratch = mkdtempSync(join(tmpdir(), "peapod-cli-"));
+});
+after(() => rmSync(scratch, { recursive: true, force: true }));
+
+test("help names every command; a wrong one is a usage error with exit code 2", async () => {
+  const help = await peapod(["--help"]);
+  assert.equal(help.exitCode, 0);
+  for (const command of ["up", "down", "status", "kubectl", "image", "doctor", "demo"]) {
+    assert.match(help.stdout, new RegExp(`^  ${command} `, "m"));
+  }
+  for (const args of [["nosuch"], ["up", "--port", "70000"], ["up", "--nosuch"]]) {
+    const wrong = await peapod(args);
+    assert.equal(wrong.exitCode, 2, args.join(" "));
+    assert.match(wrong.stderr, /error: /);
+  }
+});
+
+test("status of a cluster that does not run says so with exit code 3", async () => {
+  const { exitCode, stderr } = await peapod(["status", "--data-dir", join(scratch, "none")]);
+  assert.equal(exitCode, 3);
+  assert.match(stderr, /no cluster runs on .*\n.*peapod up --detach/);
+});
+
+test("without root there is a clear sentence and exit code 77, not a stack trace", async () => {
+  const dir = join(scratch, "not-root");
+  const { exitCode, stderr } = await run("setpriv", [
+    "--reuid=65534",
+    "--regid=65534",
+    "--clear-groups",
+    process.execPath,
+    ...mainArgs(),
+    "up",
+    "--data-dir",
+    dir,
+  ]);
+  assert.equal(exitCode, 77);
+  assert.match(stderr, /only root may/);
+  assert.doesNotMatch(stderr, /^\s+at /m);
+});
+
+test("a port in use is refused before anything is started", async () => {
+  const server = createServer().listen(0, "127.0.0.1");
+  await new Promise((resolve) => server.once("listening", resolve));
+  const port = (server.address() as { port: number }).port;
+  const dir = join(scratch, "port-in-use");
+  try {
+    const { exitCode, stderr } = await peapod(["up", "--detach", "--port", String(port), "--data-dir", dir]);
+    assert.equal(exitCode, 1);
+    assert.match(stderr, new RegExp(`port ${port} is already in use`));
+    assert.ok(!existsSync(dir));
+  } finally {
+    server.close();
+  }
+});
+
+test("doctor names what this host has", async () => {
+  const { exitCode, stdout } = await peapod(["doctor"]);
+  assert.equal(exitCode, 0);
+  for (const name of ["crun", "conmon", "overlayfs", "cgroups", "CAP_SYS_ADMIN"])
+    assert.ok(stdout.includes(name), name);
+  const bare = await peapod(["doctor"], { env: { PATH: "/nonexistent" } });
+  assert.match(bare.stdout, /MISSING.*crun.*apt-get install crun/);
+  assert.equal(bare.exitCode, 1);
+});
+
+test("two clusters run side by side, and purging one leaves the other and nothing of its own", async () => {
+  const before = await footprint();
+  const [a, b] = [await TestCluster.start(), await TestCluster.start()];
+  try {
+    for (const cluster of [a, b]) await cluster.apply(busyboxPod("same-name"));
+    for (const cluster of [a, b]) await cluster.wait("pod/same-name", "condition=Ready");
+    const ips = await Promise.all([a, b].map(async (c) => (await c.get("pod", "same-name")).status.podIP));
+    assert.notEqual(ips[0], ips[1]);
+    for (const file of [a.kubeconfig, join(a.dataDir, "pki")]) {
+      assert.equal(statSync(file).mode & 0o077, 0, `${file} is for root alone`);
+    }
+    await a.purge();
+    assert.equal((await b.kubectl(["exec", "same-name", "--", "echo", "alive"])).trim(), "alive");
+  } finally {
+    await b.purge();
+    await a.purge();
+  }
+  assert.deepEqual(await footprint(), before);
+});
+
+test("an ephemeral cluster forgets; a lasting one remembers its objects over down and up", async () => {
+  const cluster = await TestCluster.start();
+  try {
+    await cluster.kubectl(["create", "configmap", "kept", "--from-literal=a=b"]);
+    await peapod(["down", "--data-dir", cluster.dataDir]);
+    assert.equal((await peapod(["status", "--data-dir", cluster.dataDir])).exitCode, 3);
+    await cluster.up();
+    assert.equal((await cluster.get("configmap", "kept")).data.a, "b");
+  } finally {
+    await cluster.purge();
+  }
+  const ephemeral = await TestCluster.start(["--ephemeral"]);
+  try {
+    await ephemeral.kubectl(["create", "configmap", "lost", "--from-literal=a=b"]);
+    await peapod(["down", "--data-dir", ephemeral.dataDir]);
+    await ephemeral.up();
+    assert.match((await ephemeral.try(["get", "configmap", "lost"])).stderr, /not found/);
+  } finally {
+    await ephemeral.purge();
+  }
+});
+
+test("--kubeconfig adds the cluster to a file of the user's and touches no other", async () => {
+  const target = join(scratch, "user-kubeconfig");
+  const cluster = await TestCluster.start(["--kubeconfig", target]);
+  try {
+    const { stdout } = await run("kubectl", ["get", "nodes", "--kubeconfig", target]);
+    assert.match(stdout, /Ready/);
+    assert.equal(statSync(target).mode & 0o077, 0);
+    assert.match(readFileSync(target, "utf8"), /current-context:/);
+  } finally {
+    await cluster.purge();
+  }
+});
+
+test("peapod kubectl and the image commands work on the running cluster", async () => {
+  const cluster = await TestCluster.start();
+  const on = (...args: string[]) =>
+    peapod([...args.slice(0, 1), "--data-dir", cluster.dataDir, ...args.slice(1)]);
+  const image = (...args: string[]) =>
+    peapod(["image", args[0]!, "--data-dir", cluster.dataDir, ...args.slice(1)]);
+  try {
+    assert.match((await on("kubectl", "get", "nodes", "-o", "name")).stdout, /^node\//);
+    assert.equal((await on("kubectl", "get", "pod", "nosuch")).exitCode, 1);
+    const pulled = await image("pull", "busybox");
+    assert.match(pulled.stdout, /^docker\.io\/library\/busybox@sha256:/);
+    assert.match(
+      (await image("ls")).stdout,
+      /docker\.io\/library\/busybox +latest +[0-9a-f]{12} +[\d.]+\s?[kM]B/,
+    );
+    assert.equal((await image("rm", "busybox")).exitCode, 0);
+    assert.doesNotMatch((await image("ls")).stdout, /busybox/);
+    const bad = await image("load", "/nonexistent.tar");
+    assert.equal(bad.exitCode, 1);
+    assert.match(bad.stderr, /nonexistent/);
+  } finally {
+    await cluster.purge();
+  }
+});
+
+function mainArgs(): string[] {
+  return [new URL("../dist/main.js", import.meta.url).pathname];
+}
+
+/** What a cluster could leave on the host. */
+async function footprint(): Promise<Record<string, string[]>> {
+  const lines = async (program: string, ...args: string[]) =>
+    (await run(program, args)).stdout.split("\n").filter((line) => /pea|veth|conmon|10\.24\d/.test(line));
+  return {
+    links: (await lines("ip", "-br", "link")).map((line) => line.split(/[ @]/)[0]!).sort(),
+    routes: (await lines("ip", "route")).sort(),
+    rules: (await lines("nft", "list", "tables")).sort(),
+    mounts: readFileSync("/proc/mounts", "utf8")
+      .split("\n")
+      .filter((line) => line.includes("peapod"))
+      .sort(),
+    processes: (await lines("ps", "-eo", "comm")).sort(),
+    cgroups: (
+      await run("find", ["/sys/fs/cgroup", "-maxdepth", "3", "-type", "d", "-name", "*peapod*"])
+    ).stdout
+      .split("\n")
+      .sort(),
+  };
+}
