@@ -18,6 +18,17 @@ export * from "./object-meta.ts";
 export { type JsonPatchOperation, jsonPatch, jsonPatchOperationsMax } from "./patch/json-patch.ts";
 export { mergePatch } from "./patch/merge-patch.ts";
 export { strategicMergePatch } from "./patch/strategic-merge-patch.ts";
+export { decodeMessage } from "./protobuf/decode.ts";
+export { encodeMessage } from "./protobuf/encode.ts";
+export {
+  decodeProtobuf,
+  encodeProtobuf,
+  encodeProtobufList,
+  isProtobuf,
+  protobufEnvelope,
+  protobufWatchFrame,
+} from "./protobuf/envelope.ts";
+export { hasProtobuf } from "./protobuf/plan.ts";
 export { canonicalQuantity, parseQuantity, Quantity, QuantityError } from "./quantity.ts";
 export { createSchemaRegistry } from "./registry.ts";
 export * from "./schema.ts";

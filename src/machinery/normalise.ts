@@ -159,9 +159,9 @@ function normaliseList(items: ValuePlan, list: unknown[], walk: Walk, owner: str
   for (let i = 0; i < list.length; i++) {
     const value = list[i] ?? zeroOf(items);
     walk.path.push(i);
-    const result = normaliseValue(items, value, walk, owner);
+    const result = value === null ? null : normaliseValue(items, value, walk, owner);
     walk.path.pop();
-    if (result !== list[i]) list[i] = result;
+    if (result !== removed && result !== list[i]) list[i] = result;
   }
 }
 
@@ -170,13 +170,13 @@ function normaliseMap(items: ValuePlan, map: Record<string, unknown>, walk: Walk
   let count = 0;
   for (const key in map) {
     count++;
-    const value = map[key];
+    const value = map[key] ?? zeroOf(items);
     // Maps of strings are most of all maps, and have nothing to normalise.
-    if (typeof value === "string" && items.op === "scalar" && items.type === "string") continue;
+    if (typeof map[key] === "string" && items.op === "scalar" && items.type === "string") continue;
     walk.path.push({ key });
-    const result = normaliseValue(items, value ?? zeroOf(items), walk, owner);
+    const result = value === null ? null : normaliseValue(items, value, walk, owner);
     walk.path.pop();
-    if (result !== value) map[key] = result;
+    if (result !== removed && result !== map[key]) map[key] = result;
   }
   return count;
 }
@@ -194,6 +194,7 @@ function zeroOf(plan: ValuePlan): unknown {
     case "scalar":
       if (plan.type === "boolean") return false;
       if (plan.type === "quantity") return "0";
+      if (plan.type === "time" || plan.type === "microTime") return null;
       return plan.type === "string" || plan.type === "bytes" ? "" : 0;
   }
 }

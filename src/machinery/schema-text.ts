@@ -15,7 +15,7 @@ import type { Field, ListSemantics, ObjectSchema, ScalarType, Schema } from "./s
  * - `enum(A|B)`, `list(atomic)`, `list(set)`, `list(map key,key)`, `atomic` (a map).
  * - `merge(key)`, `merge`, `retainKeys`: the strategic merge patch's strategy.
  * - `=JSON`: the value where none is given. `={}` and zeros are what Go's JSON shows for a missing struct or number.
- * - `#6`: the protobuf field number; `#1.2`: field 2 of a message that JSON does not show, at field 1.
+ * - `#6`: the protobuf field number; `#1.2`: field 2 of a message that JSON does not show, at field 1 (and so on).
  */
 export interface SchemaSource {
   /** `core/v1`: the prefix of its type names. */
@@ -98,7 +98,7 @@ function parseField(source: SchemaSource, line: string): Field {
       (isStruct || (keeps && schema.type !== "list" && schema.type !== "map")) && { mustBePresent: true }),
     ...(value !== undefined && { default: value }),
     ...(path && { proto: path.at(-1) }),
-    ...(path && path.length > 1 && { protoVia: path[0] }),
+    ...(path && path.length > 1 && { protoVia: path.slice(0, -1) }),
     ...(isStruct && words.has("retainKeys") && { retainKeys: true }),
   };
 }

@@ -78,8 +78,8 @@ export interface Field {
   keepsEmpty?: boolean;
   /** Protobuf field number; absent for a field that has none. */
   proto?: number;
-  /** The number of the message that holds the field, where JSON shows that message's fields in place (a Volume's source). */
-  protoVia?: number;
+  /** Numbers of the messages that hold the field, where JSON shows their fields in place (a Volume's source). */
+  protoVia?: readonly number[];
   /** `patchStrategy: retainKeys` on a struct (a Deployment's strategy). */
   retainKeys?: boolean;
 }
