@@ -7,7 +7,11 @@ const top = fileURLToPath(new URL("..", import.meta.url));
 rmSync(`${top}/dist`, { recursive: true, force: true });
 await build({
   absWorkingDir: top,
-  entryPoints: { main: "src/main.ts" },
+  entryPoints: {
+    main: "src/main.ts",
+    // A program of its own: the image store runs it to unpack layers.
+    "unpack-layer": "src/runtime/images/unpack-layer.ts",
+  },
   outdir: "dist",
   bundle: true,
   splitting: true,

@@ -1,0 +1,1 @@
+export { type BuiltImage, buildDemoImages } from "./build.ts";
