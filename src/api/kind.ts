@@ -78,6 +78,8 @@ export interface Column<T> {
   priority: 0 | 1;
   /** The value also depends on `nowMs`: it must not be kept with the revision, as the others may. */
   changesWithTime?: boolean;
+  /** Where the cell is just the age of a time: that time. Then the cell can be made anew without the object. */
+  ageFrom?(object: T): string | null | undefined;
   /** A date is given as the timestamp and shown as an age at `nowMs`. */
   value(object: T, nowMs: number): string | number | boolean | null;
 }
