@@ -47,6 +47,8 @@ export interface Strategy<T> {
   validateUpdate?(object: T, old: T): FieldError[];
   /** Headers `Warning: 299`. */
   warnings?(object: T, old: T | undefined): string[];
+  /** As `prepareForUpdate`, for `/status`: what a reporter may leave out and not lose. Mutates `object`. */
+  prepareForStatusUpdate?(object: T, old: T): void;
   /** For `/status`: validation of the new status against the old object. */
   validateStatusUpdate?(object: T, old: T): FieldError[];
   /** `metadata.generation` starts at 1 and grows with each change outside metadata and status. */
