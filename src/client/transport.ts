@@ -49,6 +49,16 @@ export interface RequestOptions {
 export interface ApiResult {
   /** The object, a `Status`, or for a list: an object with `metadata` and `items`. */
   object: any;
+  /** For a list, where the transport can: the items in their order, none parsed yet. Then `object.items` is made when it is read. */
+  items?: readonly ObjectRef[];
+}
+
+/**
+ * Where an object can be had. In process it is the store's entry, which parses its bytes when asked and keeps the
+ * result while it is hot: holding on to the reference instead of the object keeps the object out of the heap.
+ */
+export interface ObjectRef<T = any> {
+  readonly object: T;
 }
 
 export interface WatchRequest {
@@ -65,7 +75,12 @@ export interface WatchRequest {
 }
 
 export type WatchEvent<T = KubeObject> =
-  | { type: "ADDED" | "MODIFIED" | "DELETED"; object: T }
+  | {
+      type: "ADDED" | "MODIFIED" | "DELETED";
+      object: T;
+      /** Where the transport can: what to hold on to instead of `object`. */
+      ref?: ObjectRef<T>;
+    }
   | { type: "BOOKMARK"; object: KubeObject };
 
 export interface WatchSink {

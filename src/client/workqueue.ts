@@ -13,5 +13,6 @@ export interface Workqueue {
 }
 
 /** What one pass asks for. `afterMs`: look again then, even if nothing happens. */
+// biome-ignore lint/suspicious/noConfusingVoidType: most reconcilers return nothing.
 export type ReconcileResult = { afterMs?: number } | void;
 export type Reconcile = (key: string, signal: AbortSignal) => Promise<ReconcileResult>;

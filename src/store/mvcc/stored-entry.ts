@@ -1,3 +1,4 @@
+import { deepFreeze } from "../../base/index.ts";
 import type { Entry, Revision } from "../store.ts";
 import { HotCache, HotCell } from "./hot-cache.ts";
 import type { RecordFields } from "./record.ts";
@@ -81,12 +82,4 @@ export class StoredEntry implements Entry {
 function sizeOf(form: unknown): number {
   if (Buffer.isBuffer(form) || typeof form === "string") return form.length + formOverheadBytes;
   return formOpaqueBytes;
-}
-
-function deepFreeze<T>(value: T): T {
-  if (value === null || typeof value !== "object" || Object.isFrozen(value)) return value;
-  Object.freeze(value);
-  if (Array.isArray(value)) for (const item of value) deepFreeze(item);
-  else for (const key in value) deepFreeze(value[key]);
-  return value;
 }
