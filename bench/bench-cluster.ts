@@ -1,0 +1,143 @@
+import { spawn, spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { provideDemoImages } from "../src/testing/index.ts";
+import { ApiClient } from "./api-client.ts";
+
+const main = fileURLToPath(new URL("../dist/main.js", import.meta.url));
+
+/** A real cluster in a process of its own, as `peapod up` starts it; purged afterwards. */
+export class BenchCluster {
+  readonly dataDir = mkdtempSync(join(tmpdir(), "peapod-bench-"));
+  readonly kubeconfig = join(this.dataDir, "kubeconfig");
+  #client: ApiClient | undefined;
+
+  async up(...args: string[]): Promise<void> {
+    await provideDemoImages({
+      cacheDir: join(process.env.PEAPOD_CACHE_DIR ?? "/var/cache/peapod", "images"),
+      registries: join(this.dataDir, "registries.yaml"),
+      task: (_title, work) => work(),
+    });
+    this.run("up", "--detach", "--log-level", "error", ...args);
+  }
+
+  run(command: string, ...args: string[]): void {
+    const { status, stderr } = spawnSync(process.execPath, [
+      main,
+      command,
+      "--data-dir",
+      this.dataDir,
+      ...args,
+    ]);
+    if (status !== 0) throw new Error(`peapod ${command}: ${stderr}`);
+  }
+
+  image(command: string, ...args: string[]): void {
+    const { status, stderr } = spawnSync(process.execPath, [
+      main,
+      "image",
+      command,
+      "--data-dir",
+      this.dataDir,
+      ...args,
+    ]);
+    if (status !== 0) throw new Error(`peapod image ${command}: ${stderr}`);
+  }
+
+  /** From spawn until `/readyz` says ok, in milliseconds; the process ends afterwards by SIGKILL. */
+  async coldStartMs(): Promise<number> {
+    const startMs = performance.now();
+    const child = spawn(
+      process.execPath,
+      [main, "up", "--data-dir", this.dataDir, "--log-level", "error", "--port", "0"],
+      {
+        stdio: "ignore",
+      },
+    );
+    try {
+      for (;;) {
+        try {
+          const { url } = JSON.parse(readFileSync(join(this.dataDir, "run.json"), "utf8")) as {
+            url: string;
+            pid: number;
+          };
+          if (url && (await this.#isReady(url))) return performance.now() - startMs;
+        } catch {
+          // Not there yet.
+        }
+        await new Promise((resolve) => setTimeout(resolve, 1));
+      }
+    } finally {
+      child.kill("SIGKILL");
+      await new Promise((resolve) => child.once("exit", resolve));
+      rmSync(join(this.dataDir, "run.json"), { force: true });
+    }
+  }
+
+  async #isReady(url: string): Promise<boolean> {
+    const { request } = await import("node:https");
+    return new Promise((resolve) => {
+      const req = request(`${url}/readyz`, { rejectUnauthorized: false, agent: false }, (res) => {
+        res.resume();
+        res.on("end", () => resolve(res.statusCode === 200));
+      });
+      req.on("error", () => resolve(false));
+      req.end();
+    });
+  }
+
+  get client(): ApiClient {
+    this.#client ??= new ApiClient(this.kubeconfig);
+    return this.#client;
+  }
+
+  get pid(): number {
+    return (JSON.parse(readFileSync(join(this.dataDir, "run.json"), "utf8")) as { pid: number }).pid;
+  }
+
+  /** Resident memory of every process that belongs to this cluster. */
+  residentBytes(): number {
+    return processesOf(this.dataDir, this.pid).reduce((sum, pid) => sum + residentBytesOf(pid), 0);
+  }
+
+  /** CPU time of the process so far, in seconds. */
+  cpuS(): number {
+    const stat = readFileSync(`/proc/${this.pid}/stat`, "utf8");
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return (Number(fields[11]) + Number(fields[12])) / 100;
+  }
+
+  down(): void {
+    this.#client?.close();
+    this.run("down", "--purge");
+    rmSync(this.dataDir, { recursive: true, force: true });
+  }
+}
+
+function processesOf(dataDir: string, pid: number): number[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((candidate) => candidate === pid || mentions(candidate, dataDir, pid));
+}
+
+function mentions(pid: number, dataDir: string, parent: number): boolean {
+  try {
+    if (readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(dataDir)) return true;
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]) === parent;
+  } catch {
+    return false;
+  }
+}
+
+function residentBytesOf(pid: number): number {
+  try {
+    const match = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"));
+    return Number(match?.[1] ?? 0) * 1024;
+  } catch {
+    return 0;
+  }
+}
