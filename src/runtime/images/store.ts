@@ -33,6 +33,7 @@ export interface ImageStoreOptions {
 
 /** The image store with what its owner needs beside the engine's view of it. */
 export interface OpenImageStore extends ImageStore {
+  pull(name: string, options?: { auth?: RegistryAuth[]; signal?: AbortSignal }): Promise<Image>;
   /**
    * Takes in the images of an OCI layout (a directory or a tar of it) or of a docker archive, gzip'd or not.
    * `tag` names them in place of the archive's own names, and needs the archive to hold just one.
