@@ -9,7 +9,7 @@ export interface UserInfo {
 /** What a request carries to prove who it is from. */
 export interface Credentials {
   /** The verified client certificate's subject, when TLS presented one that our CA signed. */
-  certificate?: { commonName: string; organizations: readonly string[] };
+  certificate?: { commonName: string; organizations: readonly string[]; sha256?: string };
   bearerToken?: string;
 }
 
@@ -29,6 +29,8 @@ export type Attributes =
       subresource?: string;
       namespace?: string;
       name?: string;
+      /** Of a list, watch or deletecollection: a node may only read pods that it asks for by `spec.nodeName`. */
+      fieldSelector?: string;
     }
   | { user: UserInfo; verb: string; path: string };
 
