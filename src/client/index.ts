@@ -4,7 +4,9 @@ export {
   createClient,
   type ResourceClient,
 } from "./client.ts";
-export type { EventRecorder, EventTarget } from "./event-recorder.ts";
+export type { EventRecorder, EventTarget } from "./events/event-recorder.ts";
+export { createEventRecorder, type EventRecorderOptions } from "./events/recorder.ts";
+export { createHttpsTransport, type HttpsTransportOptions } from "./https/https-transport.ts";
 export * from "./informer.ts";
 export { createInformerFactory, type InformerFactoryOptions } from "./informers/informer-factory.ts";
 export * from "./node-api.ts";

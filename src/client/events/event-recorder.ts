@@ -1,5 +1,5 @@
-import type { corev1 } from "../api/index.ts";
-import type { KubeObject } from "../machinery/index.ts";
+import type { corev1 } from "../../api/index.ts";
+import type { KubeObject } from "../../machinery/index.ts";
 
 /**
  * Tells what happened to an object, as an Event that `kubectl describe` shows.
