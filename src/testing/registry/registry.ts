@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { openSync, readFileSync } from "node:fs";
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import * as http from "node:http";
 import { createServer } from "node:net";
 import { join } from "node:path";
@@ -71,7 +71,7 @@ export async function localRegistryStatus(dir: string): Promise<{ pid: number; h
   return running && { pid: running.pid, host: `127.0.0.1:${running.port}` };
 }
 
-/** Stops it, if it runs; what it stores stays. */
+/** Stops it, if it runs; what it stores stays, and so does its port for the next start. */
 export async function stopLocalRegistry(options: { dir: string; clock: Clock }): Promise<void> {
   const file = await readRunFile(options.dir);
   if (file && isSameProcess(file)) {
@@ -84,7 +84,6 @@ export async function stopLocalRegistry(options: { dir: string; clock: Clock }):
       }
     });
   }
-  await rm(runFilePath(options.dir), { force: true });
 }
 
 /** A clock's timers do not keep a process alive; a command that only waits here must not end meanwhile. */
