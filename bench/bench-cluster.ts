@@ -17,7 +17,9 @@ export class BenchCluster {
   async up(...args: string[]): Promise<void> {
     await provideDemoImages({
       cacheDir: join(process.env.PEAPOD_CACHE_DIR ?? "/var/cache/peapod", "images"),
+      registryDir: join(this.dataDir, "registry"),
       registries: join(this.dataDir, "registries.yaml"),
+      source: "debian",
       task: (_title, work) => work(),
     });
     this.run("up", "--detach", "--log-level", "error", ...args);

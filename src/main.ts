@@ -53,7 +53,9 @@ const demoImages: DemoImages = {
     const { provideDemoImages } = await import("./testing/index.ts");
     return provideDemoImages({
       cacheDir: join(context.cacheDir, "images"),
+      registryDir: context.dir.registry,
       registries: context.dir.registries,
+      source: process.env.PEAPOD_DEMO_IMAGES === "debian" ? "debian" : "auto",
       task: context.task,
     });
   },

@@ -13,6 +13,8 @@ export interface DataDir {
   /** Mirrors and credentials of image registries. */
   registries: string;
   images: string;
+  /** The demo's own image registry, where there is one. */
+  registry: string;
   /** Sandboxes and containers, as the engine knows them. */
   runtime: string;
   /** Volumes and logs of pods. */
@@ -36,6 +38,7 @@ export function dataDir(path: string): DataDir {
     kubeconfig: join(root, "kubeconfig"),
     registries: join(root, "registries.yaml"),
     images: join(root, "images"),
+    registry: join(root, "registry"),
     runtime: join(root, "runtime"),
     kubelet: join(root, "kubelet"),
     network: join(root, "network"),

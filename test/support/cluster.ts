@@ -75,7 +75,9 @@ export class TestCluster {
     const cluster = new TestCluster(mkdtempSync(join(tmpdir(), "peapod-test-")), args);
     await provideDemoImages({
       cacheDir: join(cacheDir, "images"),
+      registryDir: join(cluster.dataDir, "registry"),
       registries: join(cluster.dataDir, "registries.yaml"),
+      source: "debian",
       task: (_, work) => work(),
     });
     try {

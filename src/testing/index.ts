@@ -1,0 +1,2 @@
+export { type DemoImagesOptions, provideDemoImages } from "./demo-images.ts";
+export * from "./registry/index.ts";
