@@ -163,6 +163,12 @@ function defaultText(type, field, go) {
   if (!field.omitEmpty) return zeroOf[type];
 }
 
+/** Types of other packages are those of core, but for meta's, which has no enums. */
+function enumOf(goType, go) {
+  const foreign = /^(?:v1|corev1|core)\.(\w+)$/.exec(goType);
+  return foreign ? coreGo.enums.get(foreign[1]) : go.enums.get(goType);
+}
+
 function fieldLine(name, schema, required, field, here, go) {
   const type = typeText(schema, here);
   const words = [`${type}${required ? "!" : ""}`];
@@ -170,7 +176,7 @@ function fieldLine(name, schema, required, field, here, go) {
   if (field) {
     const keepsEmpty = container ? !field.omitEmpty : field.goType.startsWith("*");
     if (keepsEmpty && !isStructRef(type)) words[0] += "?";
-    const values = go.enums.get(field.goType.replace(/^(\*|\[\])+/, ""));
+    const values = enumOf(field.goType.replace(/^(\*|\[\])+/, ""), go);
     if (values) words.push(`enum(${values.join("|")})`);
   }
   const keys = schema["x-kubernetes-list-map-keys"];
@@ -191,6 +197,7 @@ function fieldLine(name, schema, required, field, here, go) {
 
 // ---- files ------------------------------------------------------------------------------------
 
+const coreGo = readGo(goDirectory({ group: "core", version: "v1" }));
 const files = new Map();
 for (const [definition, schema] of Object.entries(definitions)) {
   const where = place(definition);

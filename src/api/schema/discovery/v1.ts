@@ -28,7 +28,7 @@ export const discoveryV1: SchemaSource = {
     EndpointPort: `
       @atomic
       name: string? #1
-      protocol: string? #2
+      protocol: string? enum(TCP|UDP|SCTP) #2
       port: int32? #3
       appProtocol: string? #4
     `,

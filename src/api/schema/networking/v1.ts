@@ -89,7 +89,7 @@ export const networkingV1: SchemaSource = {
     `,
     IngressPortStatus: `
       port: int32! =0 #1
-      protocol: string! ="" #2
+      protocol: string! enum(TCP|UDP|SCTP) ="" #2
       error: string? #3
     `,
     IngressRule: `
@@ -141,7 +141,7 @@ export const networkingV1: SchemaSource = {
       ipBlock: IPBlock #3
     `,
     NetworkPolicyPort: `
-      protocol: string? #1
+      protocol: string? enum(TCP|UDP|SCTP) #1
       port: intOrString? #2
       endPort: int32? #3
     `,

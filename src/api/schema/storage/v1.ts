@@ -80,7 +80,7 @@ export const storageV1: SchemaSource = {
       metadata: meta/v1.ObjectMeta ={} #1
       provisioner: string! ="" #2
       parameters: {string} #3
-      reclaimPolicy: string? #4
+      reclaimPolicy: string? enum(Recycle|Delete|Retain) #4
       mountOptions: [string] list(atomic) #5
       allowVolumeExpansion: boolean? #6
       volumeBindingMode: string? enum(Immediate|WaitForFirstConsumer) #7

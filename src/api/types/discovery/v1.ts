@@ -27,7 +27,7 @@ export interface EndpointHints {
 
 export interface EndpointPort {
   name?: string;
-  protocol?: string;
+  protocol?: "TCP" | "UDP" | "SCTP";
   port?: number;
   appProtocol?: string;
 }

@@ -96,7 +96,7 @@ export interface IngressLoadBalancerStatus {
 
 export interface IngressPortStatus {
   port: number;
-  protocol: string;
+  protocol: "TCP" | "UDP" | "SCTP";
   error?: string;
 }
 
@@ -157,7 +157,7 @@ export interface NetworkPolicyPeer {
 }
 
 export interface NetworkPolicyPort {
-  protocol?: string;
+  protocol?: "TCP" | "UDP" | "SCTP";
   port?: number | string;
   endPort?: number;
 }

@@ -79,7 +79,7 @@ export type StorageClass = {
   metadata: ObjectMeta;
   provisioner: string;
   parameters?: Record<string, string>;
-  reclaimPolicy?: string;
+  reclaimPolicy?: "Recycle" | "Delete" | "Retain";
   mountOptions?: string[];
   allowVolumeExpansion?: boolean;
   volumeBindingMode?: "Immediate" | "WaitForFirstConsumer";
