@@ -3,11 +3,11 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
+import { keyPem, newKey, signCertificate } from "../../auth/certificate.ts";
 import { SteppedClock } from "../../base/index.ts";
 import { isStatus, type KubeObject, notFound, StatusError } from "../../machinery/index.ts";
 import { createClient } from "../client.ts";
 import { deployments, nodes, pods } from "../resources.ts";
-import { selfSigned } from "../testing/self-signed.ts";
 import type { Transport, WatchEvent } from "../transport.ts";
 import { createHttpsTransport } from "./https-transport.ts";
 
@@ -24,6 +24,27 @@ const pod = (name: string, resourceVersion = "1") => ({
   metadata: { name, namespace: "default", resourceVersion },
 });
 
+/** A CA and a server's certificate that it signed, PEM. */
+function certificates() {
+  const [caKeys, serverKeys] = [newKey(), newKey()];
+  const issuer = { subject: { commonName: "test-ca" }, key: caKeys.privateKey };
+  const sign = (commonName: string, publicKey: typeof caKeys.publicKey, use: "ca" | "server") =>
+    signCertificate({
+      subject: { commonName },
+      publicKey,
+      use,
+      notBeforeMs: Date.now() - 60_000,
+      notAfterMs: Date.now() + 3_600_000,
+      sans: ["localhost"],
+      issuer,
+    });
+  return {
+    ca: sign("test-ca", caKeys.publicKey, "ca"),
+    cert: sign("server", serverKeys.publicKey, "server"),
+    key: keyPem(serverKeys.privateKey),
+  };
+}
+
 describe("the HTTPS transport", () => {
   let ca: string;
   let server: Server;
@@ -35,8 +56,9 @@ describe("the HTTPS transport", () => {
   let connections = 0;
 
   before(async () => {
-    const { cert, key } = await selfSigned("localhost");
-    ca = cert;
+    const made = certificates();
+    ca = made.ca;
+    const { cert, key } = made;
     server = createServer({ cert, key }, async (request, response) => {
       let body = "";
       for await (const chunk of request) body += chunk;
@@ -146,7 +168,7 @@ describe("the HTTPS transport", () => {
     await assert.rejects(nowhere.request({ verb: "list", resource: pods }), (error) =>
       isStatus(error, "ServiceUnavailable"),
     );
-    const stranger = createHttpsTransport({ server: url(), ca: (await selfSigned("localhost")).cert, clock });
+    const stranger = createHttpsTransport({ server: url(), ca: certificates().ca, clock });
     await assert.rejects(stranger.request({ verb: "list", resource: pods }), (error) =>
       isStatus(error, "ServiceUnavailable"),
     );
