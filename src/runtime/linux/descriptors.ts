@@ -1,0 +1,76 @@
+import { closeSync } from "node:fs";
+import { Socket } from "node:net";
+import type { Syscalls } from "./syscalls.ts";
+
+const afUnix = 1;
+const afInet = 2;
+const afInet6 = 10;
+const sockStream = 1;
+const sockSeqPacket = 5;
+const sockNonBlock = 0o4000;
+const closeOnExec = 0o2000000;
+
+/** Both ends of a pipe, closed in children that are not given them. */
+export function openPipe(syscalls: Syscalls): { read: number; write: number } {
+  const [read, write] = syscalls.pipe(closeOnExec);
+  return { read, write };
+}
+
+/**
+ * Gives Node's event loop a descriptor of a kind that it does not know (a terminal's master, a SOCK_SEQPACKET
+ * socket). Node is shown a unix stream socket, which is replaced by the descriptor before the loop looks at it: all
+ * that libuv does with it is epoll, read and write, and these work on both. `fd` is taken over.
+ */
+export function adoptDescriptor(syscalls: Syscalls, fd: number): { socket: Socket; fd: number } {
+  const [shown, other] = syscalls.socketPair(afUnix, sockStream | closeOnExec);
+  const socket = new Socket({ fd: shown, readable: true, writable: true, allowHalfOpen: true });
+  syscalls.dup2(fd, shown);
+  closeSync(other);
+  closeSync(fd);
+  // The flags belong to the file, not to the number, so what libuv had set is gone.
+  syscalls.setNonBlocking(shown);
+  return { socket, fd: shown };
+}
+
+/** A connected SOCK_SEQPACKET socket: each read gives one packet. */
+export function connectSeqPacket(syscalls: Syscalls, path: string): Socket {
+  const fd = syscalls.socket(afUnix, sockSeqPacket | closeOnExec | sockNonBlock, 0);
+  try {
+    syscalls.connect(fd, unixAddress(path));
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+  return adoptDescriptor(syscalls, fd).socket;
+}
+
+/** A listening unix stream socket. */
+export function listenUnix(syscalls: Syscalls, path: string): number {
+  const fd = syscalls.socket(afUnix, sockStream | closeOnExec, 0);
+  try {
+    syscalls.bind(fd, unixAddress(path));
+    syscalls.listen(fd, 1);
+    return fd;
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+}
+
+/** A TCP socket of the network namespace this thread is in, not yet connected. */
+export function tcpDescriptor(syscalls: Syscalls, family: 4 | 6): number {
+  return syscalls.socket(family === 4 ? afInet : afInet6, sockStream | closeOnExec | sockNonBlock, 0);
+}
+
+/** sun_path and its end. */
+export const unixPathBytesMax = 107;
+
+function unixAddress(path: string): Buffer {
+  const bytes = Buffer.from(path);
+  if (bytes.length > unixPathBytesMax)
+    throw new Error(`socket path is longer than ${unixPathBytesMax} bytes: ${path}`);
+  const address = Buffer.alloc(2 + bytes.length + 1);
+  address.writeUInt16LE(afUnix, 0);
+  bytes.copy(address, 2);
+  return address;
+}

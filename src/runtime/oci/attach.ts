@@ -1,0 +1,118 @@
+import { once } from "node:events";
+import { closeSync, constants, openSync, writeSync } from "node:fs";
+import { open } from "node:fs/promises";
+import { join } from "node:path";
+import { RuntimeError, type RuntimeStreams } from "../contract.ts";
+import { connectSeqPacket, unixPathBytesMax } from "../linux/descriptors.ts";
+import type { EngineContext } from "./context.ts";
+import type { ContainerRecord } from "./records.ts";
+
+/** conmon's control fifo takes lines of three numbers; these are the first. */
+const controlResize = 1;
+const controlReopenLog = 2;
+/** First byte of a packet from conmon. */
+const packetStdout = 2;
+const packetStderr = 3;
+/** conmon's buffer for standard input is larger, but a packet that is cut is lost. */
+const stdinPacketBytesMax = 8 * 1024;
+
+/** Joins the streams of the container's first process until it ends, or the signal. */
+export async function attachContainer(
+  context: EngineContext,
+  record: ContainerRecord,
+  options: { tty: boolean },
+  streams: RuntimeStreams,
+  signal: AbortSignal,
+): Promise<void> {
+  const { syscalls } = context.host;
+  if (!syscalls) {
+    throw new RuntimeError("Unsupported", "attach needs koffi, which has no build for this machine");
+  }
+  const folder = await open(context.layout.bundle(record.id), constants.O_RDONLY);
+  try {
+    // The path of a bundle may be longer than a socket's address takes.
+    const long = join(context.layout.bundle(record.id), "attach");
+    const path = Buffer.byteLength(long) <= unixPathBytesMax ? long : `/proc/self/fd/${folder.fd}/attach`;
+    const socket = connectSeqPacket(syscalls, path);
+    const stop = () => socket.destroy();
+    signal.addEventListener("abort", stop, { once: true });
+    if (signal.aborted) stop();
+    socket.on("error", () => socket.destroy());
+    socket.on("data", (packet: Buffer) => {
+      const target = packet[0] === packetStderr ? streams.stderr : streams.stdout;
+      if (packet[0] !== packetStdout && packet[0] !== packetStderr) return;
+      // A reader that is slow holds the socket back, and through it conmon.
+      if (target && !target.write(packet.subarray(1))) {
+        socket.pause();
+        target.once("drain", () => socket.resume());
+      }
+    });
+    if (streams.stdin && record.config.stdin) {
+      void pumpStdin(streams.stdin, (chunk) => writePacket(socket, chunk)).then(
+        () => socket.end(),
+        () => {},
+      );
+    }
+    if (options.tty && streams.resize) void followSize(context, record, streams.resize, signal);
+    await Promise.race([once(socket, "end"), once(socket, "close")]);
+    socket.destroy();
+    signal.removeEventListener("abort", stop);
+  } finally {
+    await folder.close();
+  }
+}
+
+async function pumpStdin(
+  stdin: AsyncIterable<Buffer>,
+  write: (chunk: Buffer) => Promise<void>,
+): Promise<void> {
+  for await (const data of stdin) {
+    const bytes = Buffer.from(data);
+    for (let at = 0; at < bytes.length; at += stdinPacketBytesMax) {
+      await write(bytes.subarray(at, at + stdinPacketBytesMax));
+    }
+  }
+}
+
+/** One packet a write: libuv would join what waits into one that is too long. */
+function writePacket(socket: NodeJS.WritableStream, chunk: Buffer): Promise<void> {
+  return new Promise((resolve, reject) =>
+    socket.write(chunk, (error) => (error ? reject(error) : resolve())),
+  );
+}
+
+async function followSize(
+  context: EngineContext,
+  record: ContainerRecord,
+  sizes: NonNullable<RuntimeStreams["resize"]>,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    for await (const { columns, rows } of sizes) {
+      if (signal.aborted) return;
+      control(context, record, [controlResize, rows, columns]);
+    }
+  } catch {
+    // The container has ended, or its client has gone.
+  }
+}
+
+/** After the agent renamed the log file: conmon opens a new one under the old name. */
+export async function reopenLog(context: EngineContext, record: ContainerRecord): Promise<void> {
+  try {
+    control(context, record, [controlReopenLog, 0, 0]);
+  } catch (error) {
+    throw new RuntimeError("Internal", `cannot reopen the log of ${record.id}: ${(error as Error).message}`);
+  }
+}
+
+/** Never waits: without a reader at the other end the open fails. */
+function control(context: EngineContext, record: ContainerRecord, numbers: readonly number[]): void {
+  const path = join(context.layout.bundle(record.id), "ctl");
+  const fd = openSync(path, constants.O_WRONLY | constants.O_NONBLOCK);
+  try {
+    writeSync(fd, `${numbers.join(" ")}\n`);
+  } finally {
+    closeSync(fd);
+  }
+}

@@ -1,0 +1,71 @@
+import type { ContainerStats, LinuxResources } from "../../contract.ts";
+
+/** A rule of the device controller: `type` `a` is all devices; -1 is any number. */
+export interface DeviceRule {
+  type: "a" | "b" | "c";
+  major: number;
+  minor: number;
+  access: string;
+}
+
+/** What every container may use: making nodes, null, zero, full, random, urandom, tty, console, ptmx, pts. */
+export const defaultDeviceRules: readonly DeviceRule[] = [
+  { type: "c", major: -1, minor: -1, access: "m" },
+  { type: "b", major: -1, minor: -1, access: "m" },
+  { type: "c", major: 1, minor: 3, access: "rwm" },
+  { type: "c", major: 1, minor: 5, access: "rwm" },
+  { type: "c", major: 1, minor: 7, access: "rwm" },
+  { type: "c", major: 1, minor: 8, access: "rwm" },
+  { type: "c", major: 1, minor: 9, access: "rwm" },
+  { type: "c", major: 5, minor: 0, access: "rwm" },
+  { type: "c", major: 5, minor: 1, access: "rwm" },
+  { type: "c", major: 5, minor: 2, access: "rwm" },
+  { type: "c", major: 136, minor: -1, access: "rwm" },
+];
+
+export interface ContainerCgroup {
+  resources: LinuxResources;
+  /** `all` for privileged. */
+  devices: "all" | readonly DeviceRule[];
+}
+
+/** What the OCI specification has to say of a container's cgroup. */
+export interface CgroupSpec {
+  cgroupsPath?: string;
+  resources?: Record<string, unknown>;
+  /** What appears at /sys/fs/cgroup. */
+  mounts: { destination: string; type: string; source: string; options: string[] }[];
+  /** A cgroup namespace of its own. */
+  namespace: boolean;
+}
+
+/**
+ * The cgroups of pods and containers, below one root a cluster. `cgroup` is a path relative to the hierarchies'
+ * mounts: `peapod-x/kubepods/burstable/podUID/CONTAINER`.
+ */
+export interface CgroupDriver {
+  readonly version: "v1" | "v2";
+  /** What the runtime (crun) is told about who manages cgroups. */
+  readonly runtimeArgs: readonly string[];
+  createPod(cgroup: string, resources: LinuxResources | undefined): void;
+  /** Makes what has to be there before the runtime creates the container. */
+  createContainer(cgroup: string, container: ContainerCgroup): void;
+  spec(cgroup: string, container: ContainerCgroup, access: "ro" | "rw"): CgroupSpec;
+  /** Puts a process that the runtime started into the container's cgroup; nothing to do where the runtime does it. */
+  join(cgroup: string, pid: number): void;
+  /** A child cgroup that holds an exec's processes, so that all of them can be killed. */
+  execRuntimeArgs(cgroup: string, name: string): readonly string[];
+  prepareExec(cgroup: string, name: string): void;
+  joinExec(cgroup: string, name: string, pid: number): void;
+  killExec(cgroup: string, name: string): Promise<void>;
+  /** Forgets the exec's cgroup when it is empty; a daemon left behind keeps it until the container goes. */
+  removeExec(cgroup: string, name: string): void;
+  update(cgroup: string, resources: LinuxResources): void;
+  stats(cgroup: string): Promise<Omit<ContainerStats, "containerId" | "atMs"> | undefined>;
+  /** Whether the kernel killed a process of it for memory. */
+  oomKilled(cgroup: string): boolean;
+  /** Kills every process in it and below. */
+  kill(cgroup: string): Promise<void>;
+  /** Removes it and what is below, killing what still runs there. */
+  remove(cgroup: string): Promise<void>;
+}

@@ -1,0 +1,204 @@
+import { existsSync } from "node:fs";
+import type { Clock } from "../../../base/index.ts";
+import type { LinuxResources } from "../../contract.ts";
+import { type CgroupDriver, type ContainerCgroup, type DeviceRule, defaultDeviceRules } from "./driver.ts";
+import {
+  keyedValue,
+  killBelow,
+  makeCgroup,
+  readCgroupFile,
+  removeBelow,
+  removeIfEmpty,
+  writeCgroupFile,
+} from "./files.ts";
+import { type CgroupWrite, writesV1 } from "./resources.ts";
+
+/** Where each controller's hierarchy is mounted; several may share one. */
+export type Hierarchies = Readonly<Record<string, string>>;
+
+/** Every container has its own cgroup in these. */
+const perContainer = ["cpu", "cpuacct", "memory", "pids"] as const;
+
+/**
+ * cgroup v1 (also beside a v2 mount): the agent makes the cgroups and moves processes into them, because crun
+ * refuses a layout in which both versions are mounted.
+ *
+ * - The device rules that all containers share live in one cgroup, so that a container costs no rule writes.
+ * - Only a container that asks for cpuset, huge pages or devices has cgroups in those hierarchies, below `ROOT/ID`.
+ */
+export function createV1Driver(options: {
+  hierarchies: Hierarchies;
+  root: string;
+  clock: Clock;
+}): CgroupDriver {
+  const { hierarchies, root, clock } = options;
+  const mounts = [...new Set(perContainer.map((controller) => hierarchies[controller]).filter(isPresent))];
+  const at = (controller: string, cgroup: string) => {
+    const mount = hierarchies[controller];
+    return mount && `${mount}/${cgroup}`;
+  };
+  /** Flat: below no pod. */
+  const own = (controller: string, cgroup: string) => at(controller, `${root}/${cgroup.split("/").at(-1)}`);
+  const sharedDevices = at("devices", `${root}/default`);
+
+  if (sharedDevices && !existsSync(sharedDevices)) {
+    makeCgroup(sharedDevices);
+    allowDevices(sharedDevices, defaultDeviceRules);
+  }
+
+  const write = (cgroup: string, { controller, file, value, optional }: CgroupWrite) => {
+    const flat = controller === "cpuset" || controller === "hugetlb";
+    const path = flat ? own(controller, cgroup) : at(controller, cgroup);
+    if (!path || (optional && !existsSync(`${path}/${file}`))) return;
+    writeCgroupFile(`${path}/${file}`, value);
+  };
+  const apply = (cgroup: string, resources: LinuxResources) => {
+    const writes = writesV1(resources);
+    try {
+      for (const each of writes) write(cgroup, each);
+    } catch {
+      // memory.limit may not pass memory.memsw.limit at any moment: raising works in the other order.
+      for (const each of writes.reverse()) write(cgroup, each);
+    }
+  };
+
+  const join = (cgroup: string, pid: number) => {
+    for (const mount of mounts) writeCgroupFile(`${mount}/${cgroup}/cgroup.procs`, String(pid));
+    for (const controller of ["cpuset", "hugetlb"]) {
+      const path = own(controller, cgroup);
+      if (path && existsSync(path)) writeCgroupFile(`${path}/cgroup.procs`, String(pid));
+    }
+    const devices = own("devices", cgroup);
+    if (devices && existsSync(devices)) writeCgroupFile(`${devices}/cgroup.procs`, String(pid));
+    else if (sharedDevices) writeCgroupFile(`${sharedDevices}/cgroup.procs`, String(pid));
+  };
+
+  return {
+    version: "v1",
+    runtimeArgs: ["--cgroup-manager=disabled"],
+
+    createPod(cgroup, resources) {
+      for (const mount of mounts) makeCgroup(`${mount}/${cgroup}`);
+      if (resources) apply(cgroup, resources);
+    },
+
+    createContainer(cgroup, { resources, devices }: ContainerCgroup) {
+      for (const mount of mounts) makeCgroup(`${mount}/${cgroup}`);
+      if (resources.cpusetCpus) {
+        const cpuset = own("cpuset", cgroup);
+        const parent = at("cpuset", root);
+        if (cpuset && parent) {
+          makeCgroup(cpuset);
+          // A new cpuset is empty, and takes no process until both are set.
+          for (const path of [parent, cpuset]) {
+            for (const file of ["cpuset.cpus", "cpuset.mems"]) {
+              const above = path === parent ? hierarchies["cpuset"]! : parent;
+              writeCgroupFile(`${path}/${file}`, (readCgroupFile(`${above}/${file}`) ?? "0").trim());
+            }
+          }
+        }
+      }
+      if (resources.hugepages?.length) {
+        const hugetlb = own("hugetlb", cgroup);
+        if (hugetlb) makeCgroup(hugetlb);
+      }
+      const path = own("devices", cgroup);
+      if (path && devices.length > 0 && !existsSync(path)) {
+        makeCgroup(path);
+        // A privileged container's has no rules, and so allows what the agent may.
+        if (devices !== "all") allowDevices(path, [...defaultDeviceRules, ...devices]);
+      }
+      apply(cgroup, resources);
+    },
+
+    spec(cgroup, _container, access) {
+      const shown = ["cpu", "cpuacct", "memory", "pids"].filter((controller) => hierarchies[controller]);
+      return {
+        mounts: [
+          {
+            destination: "/sys/fs/cgroup",
+            type: "tmpfs",
+            source: "tmpfs",
+            options: ["nosuid", "noexec", "nodev", "mode=755", "size=64k"],
+          },
+          ...shown.map((controller) => ({
+            destination: `/sys/fs/cgroup/${controller}`,
+            type: "bind",
+            source: at(controller, cgroup)!,
+            options: ["bind", "nosuid", "noexec", "nodev", access],
+          })),
+        ],
+        namespace: false,
+      };
+    },
+
+    join,
+
+    execRuntimeArgs: () => [],
+    prepareExec(cgroup, name) {
+      const path = at("pids", `${cgroup}/${name}`);
+      if (path) makeCgroup(path);
+    },
+    joinExec(cgroup, name, pid) {
+      join(cgroup, pid);
+      const path = at("pids", `${cgroup}/${name}`);
+      if (path) writeCgroupFile(`${path}/cgroup.procs`, String(pid));
+    },
+    async killExec(cgroup, name) {
+      const path = at("pids", `${cgroup}/${name}`);
+      if (path) await killBelow(path, clock);
+    },
+    removeExec(cgroup, name) {
+      const path = at("pids", `${cgroup}/${name}`);
+      if (path) removeIfEmpty(path);
+    },
+
+    update: apply,
+
+    async stats(cgroup) {
+      const usage = readCgroupFile(`${at("cpuacct", cgroup)}/cpuacct.usage`);
+      const memory = readCgroupFile(`${at("memory", cgroup)}/memory.usage_in_bytes`);
+      if (usage === undefined || memory === undefined) return undefined;
+      const stat = readCgroupFile(`${at("memory", cgroup)}/memory.stat`);
+      const usedBytes = Number(memory);
+      const inactiveBytes = keyedValue(stat, "total_inactive_file") ?? 0;
+      return {
+        cpuUsageNs: Number(usage),
+        memoryUsageBytes: usedBytes,
+        memoryWorkingSetBytes: Math.max(usedBytes - inactiveBytes, 0),
+        memoryRssBytes: keyedValue(stat, "total_rss") ?? 0,
+        pageFaults: keyedValue(stat, "total_pgfault"),
+        majorPageFaults: keyedValue(stat, "total_pgmajfault"),
+      };
+    },
+
+    oomKilled(cgroup) {
+      return (keyedValue(readCgroupFile(`${at("memory", cgroup)}/memory.oom_control`), "oom_kill") ?? 0) > 0;
+    },
+
+    async kill(cgroup) {
+      const path = at("pids", cgroup) ?? at("memory", cgroup);
+      if (path) await killBelow(path, clock);
+    },
+
+    async remove(cgroup) {
+      for (const mount of mounts) await removeBelow(`${mount}/${cgroup}`, clock);
+      for (const controller of ["cpuset", "hugetlb", "devices"]) {
+        const path = own(controller, cgroup);
+        if (path && existsSync(path)) await removeBelow(path, clock);
+      }
+    },
+  };
+}
+
+function allowDevices(path: string, rules: readonly DeviceRule[]): void {
+  writeCgroupFile(`${path}/devices.deny`, "a");
+  for (const { type, major, minor, access } of rules) {
+    const number = (value: number) => (value < 0 ? "*" : value);
+    writeCgroupFile(`${path}/devices.allow`, `${type} ${number(major)}:${number(minor)} ${access}`);
+  }
+}
+
+function isPresent<T>(value: T | undefined): value is T {
+  return value !== undefined;
+}

@@ -1,0 +1,141 @@
+import { existsSync } from "node:fs";
+import type { Clock } from "../../../base/index.ts";
+import type { LinuxResources } from "../../contract.ts";
+import { type CgroupDriver, type ContainerCgroup, defaultDeviceRules } from "./driver.ts";
+import {
+  keyedValue,
+  killBelow,
+  makeCgroup,
+  readCgroupFile,
+  removeBelow,
+  removeIfEmpty,
+  writeCgroupFile,
+} from "./files.ts";
+import { ociResources, writesV2 } from "./resources.ts";
+
+/** What a pod may be limited by; the kubelet asks for the same. */
+const wantedControllers = ["cpu", "cpuset", "hugetlb", "io", "memory", "pids"];
+
+/**
+ * cgroup v2 alone: the runtime makes a container's cgroup, limits it and loads the device filter; the agent makes
+ * those of pods, with the controllers handed down.
+ */
+export function createV2Driver(options: { mount: string; clock: Clock }): CgroupDriver {
+  const { mount, clock } = options;
+  const at = (cgroup: string) => `${mount}/${cgroup}`;
+
+  /** Hands every wanted controller down to the children of `path`. */
+  const enableControllers = (path: string) => {
+    const offered = (readCgroupFile(`${path}/cgroup.controllers`) ?? "").trim().split(" ");
+    const enabled = (readCgroupFile(`${path}/cgroup.subtree_control`) ?? "").trim().split(" ");
+    const missing = wantedControllers.filter((name) => offered.includes(name) && !enabled.includes(name));
+    if (missing.length === 0) return;
+    writeCgroupFile(`${path}/cgroup.subtree_control`, missing.map((name) => `+${name}`).join(" "));
+  };
+  const apply = (cgroup: string, resources: LinuxResources) => {
+    for (const { file, value, optional } of writesV2(resources)) {
+      const path = `${at(cgroup)}/${file}`;
+      if (optional && !existsSync(path)) continue;
+      writeCgroupFile(path, value);
+    }
+  };
+
+  return {
+    version: "v2",
+    runtimeArgs: ["--cgroup-manager=cgroupfs"],
+
+    createPod(cgroup, resources) {
+      let path = mount;
+      enableControllers(path);
+      for (const part of cgroup.split("/")) {
+        path = `${path}/${part}`;
+        makeCgroup(path);
+        enableControllers(path);
+      }
+      if (resources) apply(cgroup, resources);
+    },
+
+    createContainer() {},
+
+    spec(cgroup, { resources, devices }: ContainerCgroup, access) {
+      const rules =
+        devices === "all"
+          ? [{ allow: true, access: "rwm" }]
+          : [
+              { allow: false, access: "rwm" },
+              ...[...defaultDeviceRules, ...devices].map(({ type, major, minor, access: allowed }) => ({
+                allow: true,
+                type,
+                ...(major >= 0 && { major }),
+                ...(minor >= 0 && { minor }),
+                access: allowed,
+              })),
+            ];
+      return {
+        cgroupsPath: `/${cgroup}`,
+        resources: { ...ociResources(resources), devices: rules },
+        mounts: [
+          {
+            destination: "/sys/fs/cgroup",
+            type: "cgroup",
+            source: "cgroup",
+            options: ["nosuid", "noexec", "nodev", "relatime", access],
+          },
+        ],
+        namespace: true,
+      };
+    },
+
+    join() {},
+    execRuntimeArgs: (_cgroup, name) => [`--cgroup=${name}`],
+    prepareExec(cgroup, name) {
+      makeCgroup(`${at(cgroup)}/${name}`);
+    },
+    joinExec() {},
+    async killExec(cgroup, name) {
+      await killAll(`${at(cgroup)}/${name}`, clock);
+    },
+    removeExec(cgroup, name) {
+      removeIfEmpty(`${at(cgroup)}/${name}`);
+    },
+
+    update: apply,
+
+    async stats(cgroup) {
+      const cpu = readCgroupFile(`${at(cgroup)}/cpu.stat`);
+      if (cpu === undefined) return undefined;
+      const stat = readCgroupFile(`${at(cgroup)}/memory.stat`);
+      const usedBytes = Number(readCgroupFile(`${at(cgroup)}/memory.current`) ?? 0);
+      const inactiveBytes = keyedValue(stat, "inactive_file") ?? 0;
+      return {
+        cpuUsageNs: (keyedValue(cpu, "usage_usec") ?? 0) * 1000,
+        memoryUsageBytes: usedBytes,
+        memoryWorkingSetBytes: Math.max(usedBytes - inactiveBytes, 0),
+        memoryRssBytes: keyedValue(stat, "anon") ?? 0,
+        pageFaults: keyedValue(stat, "pgfault"),
+        majorPageFaults: keyedValue(stat, "pgmajfault"),
+      };
+    },
+
+    oomKilled(cgroup) {
+      return (keyedValue(readCgroupFile(`${at(cgroup)}/memory.events`), "oom_kill") ?? 0) > 0;
+    },
+
+    async kill(cgroup) {
+      await killAll(at(cgroup), clock);
+    },
+    async remove(cgroup) {
+      await removeBelow(at(cgroup), clock);
+    },
+  };
+}
+
+async function killAll(path: string, clock: Clock): Promise<void> {
+  try {
+    // One write kills the whole tree, forks included, since Linux 5.14.
+    writeCgroupFile(`${path}/cgroup.kill`, "1");
+  } catch {
+    // Gone, or an older kernel.
+  }
+  await killBelow(path, clock);
+}

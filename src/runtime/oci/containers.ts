@@ -1,0 +1,294 @@
+import { closeSync, constants, openSync, unlinkSync, writeSync } from "node:fs";
+import { mkdir, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import {
+  type ContainerConfig,
+  type ContainerStatus,
+  type Image,
+  type PodSandboxConfig,
+  RuntimeError,
+} from "../contract.ts";
+import { runTool } from "../linux/tool.ts";
+import { launchContainer } from "./conmon.ts";
+import { type EngineContext, newId, runtimeArgs } from "./context.ts";
+import { findDevices } from "./devices.ts";
+import { explainStartFailure, startErrorExitCode } from "./errors.ts";
+import { identify, killNamed } from "./processes.ts";
+import type { ContainerRecord, SandboxRecord } from "./records.ts";
+import { makeDirInRoot, mountOverlay, readInRoot } from "./rootfs.ts";
+import { readSeccompFile } from "./seccomp-file.ts";
+import { parseSignal } from "./signals.ts";
+import { buildSpec } from "./spec/spec.ts";
+import { type Accounts, resolveUser } from "./spec/user.ts";
+
+/** Accounts of images seen lately: their layers never change. */
+const accountsCacheMax = 64;
+
+export class ContainerMaker {
+  readonly #context: EngineContext;
+  readonly #accounts = new Map<string, Accounts>();
+
+  constructor(context: EngineContext) {
+    this.#context = context;
+  }
+
+  /** Root filesystem, cgroup and specification; no process yet. What fails is taken back. */
+  async create(
+    sandbox: SandboxRecord,
+    config: ContainerConfig,
+    sandboxConfig: PodSandboxConfig,
+  ): Promise<string> {
+    const context = this.#context;
+    const { layout, records } = context;
+    const id = newId(context.random);
+    const { layers, image } = await context.images.rootfs(config.imageId);
+    const record: ContainerRecord = {
+      id,
+      sandboxId: sandbox.id,
+      config,
+      createdAtMs: context.clock.now(),
+      bootId: context.bootId,
+      imageRef: image.repoDigests[0] ?? image.id,
+      stopSignal: stopSignal(config, image),
+      user: { uid: 0, gid: 0, supplementalGroups: [] },
+      cgroup: `${context.cgroupRoot}/${sandbox.config.linux.cgroupParent}/${id}`,
+      logPath: join(sandboxConfig.logDirectory, config.logPath),
+    };
+    try {
+      await Promise.all([
+        mkdir(layout.rootfs(id), { recursive: true, mode: 0o711 }),
+        mkdir(layout.upper(id), { recursive: true, mode: 0o711 }).then(() => mkdir(layout.work(id))),
+        mkdir(dirname(record.logPath), { recursive: true, mode: 0o755 }),
+      ]);
+      const rootfs = layout.rootfs(id);
+      await mountOverlay(context.host, {
+        layers,
+        target: rootfs,
+        upper: layout.upper(id),
+        work: layout.work(id),
+      });
+      record.user = resolveUser(config.linux.security, image.config, await this.#accountsOf(image, rootfs));
+      await this.#writeSpec(record, sandbox, sandboxConfig, image);
+      await records.saveContainer(record);
+      return id;
+    } catch (error) {
+      await releaseContainer(context, record);
+      if (error instanceof RuntimeError) throw error;
+      throw new RuntimeError(
+        "CreateContainerError",
+        `failed to create container: ${(error as Error).message}`,
+        {
+          cause: error,
+        },
+      );
+    }
+  }
+
+  async #writeSpec(
+    record: ContainerRecord,
+    sandbox: SandboxRecord,
+    sandboxConfig: PodSandboxConfig,
+    image: Image,
+  ): Promise<void> {
+    const context = this.#context;
+    const { layout } = context;
+    const { config, id } = record;
+    const { security, resources } = config.linux;
+    const seccomp = security.seccomp ?? sandboxConfig.linux.seccomp;
+    const [devices, imageRoots, localhostSeccomp] = await Promise.all([
+      findDevices(config),
+      mountImageVolumes(context, record),
+      seccomp?.type === "Localhost" && !security.privileged ? readSeccompFile(seccomp.path) : undefined,
+    ]);
+    const limits = { resources, devices: devices.rules };
+    context.cgroups.createContainer(record.cgroup, limits);
+    const namespaces = sandbox.config.linux.namespaces;
+    const ownNetwork = namespaces.network === "pod";
+    const spec = buildSpec({
+      config,
+      sandbox: { ...sandboxConfig, linux: { ...sandboxConfig.linux, namespaces } },
+      image: image.config,
+      user: record.user,
+      host: context.facts,
+      rootfsPath: layout.rootfs(id),
+      namespaces: {
+        ...(ownNetwork && {
+          network: layout.namespace(sandbox.id, "net"),
+          uts: layout.namespace(sandbox.id, "uts"),
+        }),
+        ...(namespaces.ipc === "pod" && { ipc: layout.namespace(sandbox.id, "ipc") }),
+        ...(sandbox.pause && { pid: `/proc/${sandbox.pause.pid}/ns/pid` }),
+      },
+      shmPath: namespaces.ipc === "pod" ? layout.shm(sandbox.id) : "/dev/shm",
+      resolvConfPath: layout.resolvConf(sandbox.id),
+      cgroup: context.cgroups.spec(record.cgroup, limits, security.privileged ? "rw" : "ro"),
+      devices: devices.nodes,
+      imageRoots,
+      localhostSeccomp,
+    });
+    await Promise.all([
+      makeDirInRoot(layout.rootfs(id), spec.process.cwd),
+      writeFile(join(layout.bundle(id), "config.json"), JSON.stringify(spec), { mode: 0o600 }),
+    ]);
+  }
+
+  async #accountsOf(image: Image, rootfs: string): Promise<Accounts> {
+    const known = this.#accounts.get(image.id);
+    if (known) return known;
+    const [passwd, group] = await Promise.all([
+      readInRoot(rootfs, "/etc/passwd"),
+      readInRoot(rootfs, "/etc/group"),
+    ]);
+    const accounts = { passwd, group };
+    if (this.#accounts.size >= accountsCacheMax) this.#accounts.delete(this.#accounts.keys().next().value!);
+    this.#accounts.set(image.id, accounts);
+    return accounts;
+  }
+}
+
+function stopSignal(config: ContainerConfig, image: Image): string {
+  const signal = config.stopSignal || image.config.StopSignal || "SIGTERM";
+  // As containerd: a signal that nobody knows in an image is not the pod's fault.
+  return parseSignal(signal) === undefined ? "SIGTERM" : signal;
+}
+
+/** Each image volume's root filesystem, mounted read-only beside the container's own. */
+async function mountImageVolumes(
+  context: EngineContext,
+  record: ContainerRecord,
+): Promise<Map<string, string>> {
+  const roots = new Map<string, string>();
+  for (const { imageId } of record.config.mounts) {
+    if (!imageId || roots.has(imageId)) continue;
+    const { layers } = await context.images.rootfs(imageId);
+    const target = join(context.layout.bundle(record.id), `image-${roots.size}`);
+    await mkdir(target);
+    await mountOverlay(context.host, { layers, target });
+    roots.set(imageId, target);
+  }
+  return roots;
+}
+
+/**
+ * Starts the container's process: conmon and the runtime's `create`, the move into its cgroup, and the start itself.
+ * The record says what runs; a failure is recorded as `StartError`, exit code 128, as containerd does.
+ */
+export async function startContainer(context: EngineContext, record: ContainerRecord): Promise<void> {
+  const { layout, records, cgroups, clock } = context;
+  const { id, config } = record;
+  try {
+    const pid = await launchContainer({
+      conmonPath: context.conmonPath,
+      runtimePath: context.runtime.path,
+      runtimeArgs: runtimeArgs(context),
+      id,
+      bundle: layout.bundle(id),
+      exitDir: layout.exits,
+      logPath: record.logPath,
+      tty: config.tty,
+      stdin: config.stdin,
+      stdinOnce: config.stdinOnce,
+    });
+    const process = identify(pid);
+    if (!process)
+      throw new RuntimeError("RunContainerError", "the container's process ended before it started");
+    cgroups.join(record.cgroup, pid);
+    await openStartGate(context, id);
+    records.saveContainer({ ...record, process, startedAtMs: clock.now() }).catch((error) => {
+      context.log.error({ containerId: id, error }, "cannot save the record of a container that started");
+    });
+  } catch (error) {
+    const message = explainStartFailure(
+      (error as Error).message,
+      config.command?.[0] ?? config.args?.[0] ?? "",
+    );
+    await endProcesses(context, record);
+    await records.saveContainer({
+      ...record,
+      exit: { code: startErrorExitCode, finishedAtMs: clock.now(), reason: "StartError", message },
+    });
+    throw new RuntimeError(
+      "RunContainerError",
+      `failed to start container "${config.metadata.name}": ${message}`,
+      {
+        cause: error,
+      },
+    );
+  }
+}
+
+/**
+ * What `crun start` does, without a process for it: the container's first process reads one byte from a fifo before
+ * it becomes the command. Any other runtime, or a crun that does it in another way, is asked to start.
+ */
+async function openStartGate(context: EngineContext, id: string): Promise<void> {
+  if (context.runtime.kind === "crun") {
+    const path = context.layout.execFifo(id);
+    try {
+      const fd = openSync(path, constants.O_WRONLY | constants.O_NONBLOCK);
+      try {
+        unlinkSync(path);
+        writeSync(fd, "\0");
+        return;
+      } finally {
+        closeSync(fd);
+      }
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      // ENXIO: nobody waits at the other end any more.
+      if (code === "ENXIO")
+        throw new RuntimeError("RunContainerError", "the container's process ended before it started");
+      if (code !== "ENOENT") throw error;
+    }
+  }
+  await runTool(context.runtime.path, [...runtimeArgs(context), "start", id]);
+}
+
+/** Kills what a half-started container left: its conmon, the process at the start gate, the runtime's state. */
+export async function endProcesses(context: EngineContext, record: ContainerRecord): Promise<void> {
+  const { layout } = context;
+  await context.cgroups.kill(record.cgroup);
+  await killNamed(join(layout.bundle(record.id), "conmon.pid"), record.id);
+  await killNamed(join(layout.bundle(record.id), "pid"), record.id);
+  await rm(join(layout.runtimeRoot, record.id), { recursive: true, force: true });
+}
+
+/** Gives back everything a container that does not run holds; repeating it is fine. */
+export async function releaseContainer(context: EngineContext, record: ContainerRecord): Promise<void> {
+  const { layout, host, records, cgroups } = context;
+  const { id, config } = record;
+  const volumes = config.mounts.filter((mount) => mount.imageId).length;
+  await Promise.all([
+    host.umount(layout.rootfs(id)),
+    ...Array.from({ length: volumes }, (_, index) => host.umount(join(layout.bundle(id), `image-${index}`))),
+    cgroups.remove(record.cgroup),
+    rm(join(layout.runtimeRoot, id), { recursive: true, force: true }),
+    rm(layout.exitFile(id), { force: true }),
+  ]);
+  await Promise.all([rm(layout.bundle(id), { recursive: true, force: true }), records.forgetContainer(id)]);
+}
+
+export function containerStatus(record: ContainerRecord): ContainerStatus {
+  const { config, exit } = record;
+  return {
+    id: record.id,
+    sandboxId: record.sandboxId,
+    metadata: config.metadata,
+    state: exit ? "exited" : record.startedAtMs !== undefined ? "running" : "created",
+    createdAtMs: record.createdAtMs,
+    startedAtMs: record.startedAtMs,
+    finishedAtMs: exit?.finishedAtMs,
+    exitCode: exit?.code,
+    reason: exit?.reason,
+    message: exit?.message,
+    imageName: config.imageName,
+    imageId: config.imageId,
+    imageRef: record.imageRef,
+    labels: config.labels,
+    annotations: config.annotations,
+    logPath: record.logPath,
+    mounts: config.mounts,
+    ...(!exit && record.process && { pid: record.process.pid }),
+    user: record.user,
+  };
+}

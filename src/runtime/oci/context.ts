@@ -1,0 +1,43 @@
+import type { Clock, Log, Random } from "../../base/index.ts";
+import type { ImageStore } from "../image-store.ts";
+import type { LinuxHost } from "../linux/host.ts";
+import type { PodNetwork } from "../pod-network.ts";
+import type { CgroupDriver } from "./cgroups/driver.ts";
+import type { Layout } from "./layout.ts";
+import type { RecordStore } from "./records.ts";
+import type { HostFacts } from "./spec/spec.ts";
+
+/** What every part of the engine works with. */
+export interface EngineContext {
+  layout: Layout;
+  records: RecordStore;
+  host: LinuxHost;
+  cgroups: CgroupDriver;
+  /** First part of every cgroup path: `peapod-x`. */
+  cgroupRoot: string;
+  network: PodNetwork;
+  images: ImageStore;
+  clock: Clock;
+  random: Random;
+  log: Log;
+  facts: HostFacts;
+  bootId: string;
+  conmonPath: string;
+  runtime: OciRuntimeBinary;
+}
+
+export interface OciRuntimeBinary {
+  path: string;
+  /** crun and runc open the start fifo from opposite ends. */
+  kind: "crun" | "runc";
+  version: string;
+}
+
+/** 64 hexadecimal digits, as other engines' ids. */
+export function newId(random: Random): string {
+  return (random.uuid() + random.uuid()).replaceAll("-", "");
+}
+
+export function runtimeArgs(context: EngineContext): string[] {
+  return [`--root=${context.layout.runtimeRoot}`, ...context.cgroups.runtimeArgs];
+}

@@ -1,0 +1,110 @@
+import { existsSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import type { Clock, Log, Random } from "../../base/index.ts";
+import { type Runtime, RuntimeError } from "../contract.ts";
+import type { ImageStore } from "../image-store.ts";
+import { createLinuxHost, type LinuxHost } from "../linux/host.ts";
+import { readMounts } from "../linux/mountinfo.ts";
+import { MountFlag } from "../linux/syscalls.ts";
+import { runTool } from "../linux/tool.ts";
+import type { PodNetwork } from "../pod-network.ts";
+import { createCgroupDriver } from "./cgroups/detect.ts";
+import type { OciRuntimeBinary } from "./context.ts";
+import { OciRuntime } from "./engine.ts";
+import { readHostFacts } from "./facts.ts";
+import { Layout } from "./layout.ts";
+import { readBootId } from "./processes.ts";
+import { RecordStore } from "./records.ts";
+
+export interface OciRuntimeOptions {
+  /** Persistent: records and writable layers. On a filesystem that overlayfs can write to (ext4, xfs, tmpfs…). */
+  dir: string;
+  /** Volatile and the engine's own: a tmpfs is mounted on it. */
+  runDir: string;
+  images: ImageStore;
+  network: PodNetwork;
+  clock: Clock;
+  random: Random;
+  log: Log;
+  /** One name a cluster, `peapod-x`: below it are all cgroups that the engine makes. */
+  cgroupRoot: string;
+  /** Looked for in the usual places when absent. */
+  conmonPath?: string;
+  /** crun where there is one, else runc. */
+  runtimePath?: string;
+}
+
+const programFolders = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+/** Specifications, pid and exit files, namespaces' mount points: some kilobytes a container. */
+const runDirBytes = "size=64m,mode=0711";
+
+/** Starts the engine on its directories, taking up whatever an earlier one left there. */
+export async function createOciRuntime(options: OciRuntimeOptions): Promise<Runtime> {
+  const { clock, random, images, network, cgroupRoot } = options;
+  const log = options.log.child({ room: "runtime" });
+  const layout = new Layout(options.dir, options.runDir);
+  const [host, facts, runtime] = await Promise.all([
+    createLinuxHost(),
+    readHostFacts(),
+    findRuntime(options.runtimePath),
+  ]);
+  if (!host.syscalls)
+    log.warn("koffi has no build for this machine: mounts and namespaces are made by child processes");
+  await prepareRunDir(host, layout);
+  const cgroups = await createCgroupDriver({
+    host,
+    root: cgroupRoot,
+    hierarchiesDir: layout.hierarchies,
+    clock,
+    log,
+  });
+  const records = new RecordStore(layout);
+  await records.load(log);
+  const engine = new OciRuntime({
+    ...{ layout, records, host, cgroups, cgroupRoot, network, images, clock, random, log, facts, runtime },
+    bootId: readBootId(),
+    conmonPath: options.conmonPath ?? findProgram("conmon"),
+  });
+  await engine.start();
+  return engine;
+}
+
+/** A tmpfs of the engine's own is a private mount: what is mounted below shows up nowhere else. */
+async function prepareRunDir(host: LinuxHost, layout: Layout): Promise<void> {
+  await mkdir(layout.runDir, { recursive: true, mode: 0o711 });
+  if (!(await readMounts()).some((mount) => mount.target === layout.runDir)) {
+    const flags = MountFlag.noSuid | MountFlag.noDev;
+    await host.mount({ source: "peapod", target: layout.runDir, type: "tmpfs", flags, data: runDirBytes });
+    await host.mount({ source: "none", target: layout.runDir, flags: MountFlag.private });
+  }
+  for (const folder of [
+    layout.exits,
+    layout.runtimeRoot,
+    layout.sandboxRunDirs,
+    layout.bundles,
+    layout.consoles,
+  ]) {
+    await mkdir(folder, { recursive: true, mode: 0o711 });
+  }
+}
+
+async function findRuntime(path: string | undefined): Promise<OciRuntimeBinary> {
+  const found = path ?? (lookUp("crun") || findProgram("runc"));
+  const text = await runTool(found, ["--version"]);
+  const [kind, version] = /^(crun|runc) version (\S+)/.exec(text)?.slice(1) ?? [];
+  if (kind !== "crun" && kind !== "runc") {
+    throw new RuntimeError("Unsupported", `"${found}" is neither crun nor runc: ${text.split("\n")[0]}`);
+  }
+  return { path: found, kind, version: version! };
+}
+
+function lookUp(program: string): string | undefined {
+  return programFolders.map((folder) => `${folder}/${program}`).find((path) => existsSync(path));
+}
+
+function findProgram(program: string): string {
+  const path = lookUp(program);
+  if (!path)
+    throw new RuntimeError("Unsupported", `${program} is not installed: on Debian, "apt install ${program}"`);
+  return path;
+}

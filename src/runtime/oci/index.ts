@@ -1,0 +1,2 @@
+export { createOciRuntime, type OciRuntimeOptions } from "./create.ts";
+export { purgeOciRuntime } from "./purge.ts";

@@ -1,0 +1,54 @@
+import { readFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import type { ProcessIdentity } from "./records.ts";
+
+/** Who runs as `pid` now; `undefined` when nobody does. */
+export function identify(pid: number): ProcessIdentity | undefined {
+  const stat = readStat(pid);
+  return stat && { pid, startTicks: stat.startTicks };
+}
+
+/** Whether this very process still runs: a zombie has ended. */
+export function isAlive(process: ProcessIdentity): boolean {
+  const stat = readStat(process.pid);
+  return (
+    stat !== undefined && stat.startTicks === process.startTicks && stat.state !== "Z" && stat.state !== "X"
+  );
+}
+
+/** Signals this very process; `false` when it has ended. Between check and signal a pid is not given out again: pids go round. */
+export function signalProcess(target: ProcessIdentity, signal: number | NodeJS.Signals): boolean {
+  if (!isAlive(target)) return false;
+  try {
+    process.kill(target.pid, signal);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Kills the process that a pid file names, if its command line still speaks of `id`. */
+export async function killNamed(pidFile: string, id: string): Promise<void> {
+  const pid = Number(await readFile(pidFile, "utf8").catch(() => ""));
+  if (!(pid > 1)) return;
+  const command = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
+  if (!command.includes(id)) return;
+  const target = identify(pid);
+  if (target) signalProcess(target, "SIGKILL");
+}
+
+function readStat(pid: number): { state: string; startTicks: string } | undefined {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, "utf8");
+    // The command's name is in parentheses and may hold anything.
+    const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+    return { state: fields[0]!, startTicks: fields[19]! };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Of this boot; pids and start times mean nothing in another. */
+export function readBootId(): string {
+  return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+}

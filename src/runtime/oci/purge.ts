@@ -1,0 +1,33 @@
+import { readdir, rm } from "node:fs/promises";
+import type { Clock } from "../../base/index.ts";
+import { createLinuxHost } from "../linux/host.ts";
+import { readMounts } from "../linux/mountinfo.ts";
+import { purgeCgroups } from "./cgroups/detect.ts";
+import { Layout } from "./layout.ts";
+import { killNamed } from "./processes.ts";
+
+/**
+ * Leaves nothing of an engine: no process, cgroup, mount, namespace or file. For when no engine runs on these
+ * directories; it needs none of their contents to be whole.
+ */
+export async function purgeOciRuntime(options: {
+  dir: string;
+  runDir: string;
+  cgroupRoot: string;
+  clock: Clock;
+}): Promise<void> {
+  const { dir, runDir, cgroupRoot, clock } = options;
+  const layout = new Layout(dir, runDir);
+  const host = await createLinuxHost();
+  await purgeCgroups(cgroupRoot, clock);
+  for (const id of await readdir(layout.bundles).catch(() => [])) {
+    await killNamed(`${layout.bundle(id)}/conmon.pid`, id);
+    await killNamed(`${layout.bundle(id)}/pid`, id);
+  }
+  const mounts = (await readMounts()).map((mount) => mount.target);
+  for (const target of mounts.reverse()) {
+    if (target === runDir || target.startsWith(`${runDir}/`)) await host.umount(target);
+  }
+  await rm(runDir, { recursive: true, force: true });
+  await rm(dir, { recursive: true, force: true });
+}
