@@ -1,0 +1,119 @@
+import {
+  fieldForbidden,
+  fieldInvalid,
+  fieldNotSupported,
+  fieldRequired,
+  type LabelSelector,
+  type Selector,
+  selectorOf,
+} from "../../../machinery/index.ts";
+import { wideColumn } from "../../columns.ts";
+import { defaultPodSpec } from "../../core/v1/pod/defaults.ts";
+import { unsupportedInPod } from "../../core/v1/pod/support.ts";
+import { validatePodTemplate } from "../../core/v1/pod/validation/pod.ts";
+import type { corev1, metav1 } from "../../index.ts";
+import type { Column } from "../../kind.ts";
+import { validateLabelSelector } from "../../validation/labels.ts";
+import type { FieldErrors } from "../../validation/values.ts";
+
+/*
+ * What Deployments and ReplicaSets share: a selector, and a template of pods that it selects.
+ */
+
+interface ReplicatedSpec {
+  replicas?: number;
+  minReadySeconds?: number;
+  selector?: metav1.LabelSelector;
+  template?: corev1.PodTemplateSpec;
+}
+interface Replicated {
+  spec?: ReplicatedSpec;
+}
+
+export function defaultReplicated(spec: ReplicatedSpec): void {
+  spec.replicas ??= 1;
+  spec.template ??= { spec: { containers: [] } };
+  spec.template.spec ??= { containers: [] };
+  spec.template.metadata ??= {};
+  defaultPodSpec(spec.template.spec);
+}
+
+/** A selector that can be asked what it selects; undefined for an invalid one. */
+function usableSelector(selector: metav1.LabelSelector | undefined): Selector | undefined {
+  try {
+    return selectorOf(selector as LabelSelector | undefined);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The selector, and the template below `spec`, of `kind`. */
+export function validateReplicated(errors: FieldErrors, { selector, template }: ReplicatedSpec): void {
+  const path = "spec.selector";
+  if (!selector) {
+    errors.push(fieldRequired(path));
+  } else {
+    validateLabelSelector(errors, selector as LabelSelector, path);
+    // Of ReplicaSets too: upstream's words.
+    const isEmpty =
+      Object.keys(selector.matchLabels ?? {}).length === 0 && !selector.matchExpressions?.length;
+    if (isEmpty) errors.push(fieldInvalid(path, selector, "empty selector is invalid for deployment"));
+  }
+  const selects = usableSelector(selector);
+  if (!selects) errors.push(fieldInvalid(path, selector, "invalid label selector"));
+  else validateTemplate(errors, template!, selects);
+}
+
+function validateTemplate(errors: FieldErrors, template: corev1.PodTemplateSpec, selector: Selector): void {
+  const path = "spec.template";
+  const labels = template.metadata?.labels;
+  if (!selector.empty && !selector.matches(labels))
+    errors.push(
+      fieldInvalid(`${path}.metadata.labels`, labels ?? null, "`selector` does not match template `labels`"),
+    );
+  validatePodTemplate(errors, template, path);
+  const { restartPolicy, activeDeadlineSeconds } = template.spec;
+  if (restartPolicy !== "Always")
+    errors.push(fieldNotSupported(`${path}.spec.restartPolicy`, restartPolicy ?? "", ["Always"]));
+  if (activeDeadlineSeconds !== undefined)
+    errors.push(
+      fieldForbidden(
+        `${path}.spec.activeDeadlineSeconds`,
+        "activeDeadlineSeconds in ReplicaSet is not Supported",
+      ),
+    );
+  errors.push(...unsupportedInPod(template.spec, `${path}.spec`).errors);
+}
+
+/** `app=web,tier in (a,b)`. */
+export const selectorText = (selector: metav1.LabelSelector | undefined): string =>
+  usableSelector(selector)?.toString() ?? "<invalid>";
+
+const containersOf = ({ spec }: Replicated) => spec?.template?.spec?.containers ?? [];
+
+export const containersColumn: Column<Replicated> = wideColumn(
+  "Containers",
+  "string",
+  "Names of the template's containers.",
+  (object) =>
+    containersOf(object)
+      .map(({ name }) => name)
+      .join(","),
+);
+
+export const imagesColumn: Column<Replicated> = wideColumn(
+  "Images",
+  "string",
+  "Images of the template's containers.",
+  (object) =>
+    containersOf(object)
+      .map(({ image = "" }) => image)
+      .join(","),
+);
+
+export const selectorColumn: Column<Replicated> = wideColumn(
+  "Selector",
+  "string",
+  "Which pods belong to it.",
+  ({ spec }) => selectorText(spec?.selector),
+);
