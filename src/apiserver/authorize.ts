@@ -1,0 +1,62 @@
+import type { Attributes } from "../auth/index.ts";
+import { forbidden, type GroupVersionResource } from "../machinery/index.ts";
+import { type Call, type Caller, resourceOf, type Serving } from "./context.ts";
+
+type ResourceAttributes = Extract<Attributes, { resource: string }>;
+
+/** Throws the 403 of a request that its user may not make. */
+export async function authorizeResource(
+  serving: Serving,
+  caller: Caller,
+  what: Pick<Call, "storage" | "subresource" | "namespace" | "name"> & { verb: string },
+): Promise<void> {
+  const resource = resourceOf(what.storage.kind);
+  // A namespace is in itself: so that a role of one namespace can be about the namespace too.
+  const namespace = resource.group === "" && resource.resource === "namespaces" ? what.name : what.namespace;
+  const attributes: ResourceAttributes = {
+    user: caller.user,
+    verb: what.verb,
+    ...resource,
+    ...(what.subresource && { subresource: what.subresource }),
+    ...(namespace && { namespace }),
+    ...(what.name && { name: what.name }),
+  };
+  await require(serving, attributes);
+}
+
+/** The same for a resource that is only asked. */
+export async function authorizeReview(
+  serving: Serving,
+  caller: Caller,
+  { group, version, resource }: GroupVersionResource,
+  namespace: string | undefined,
+): Promise<void> {
+  const attributes = { user: caller.user, verb: "create", group, version, resource };
+  await require(serving, namespace ? { ...attributes, namespace } : attributes);
+}
+
+async function require(serving: Serving, attributes: ResourceAttributes): Promise<void> {
+  const { allowed, why } = await serving.authorizer.authorize(attributes);
+  if (!allowed) throw forbidden(attributes, attributes.name ?? "", describe(attributes, why));
+}
+
+export async function authorizePath(
+  serving: Serving,
+  caller: Caller,
+  verb: string,
+  path: string,
+): Promise<void> {
+  const { allowed, why } = await serving.authorizer.authorize({ user: caller.user, verb, path });
+  if (allowed) return;
+  const what = `User ${JSON.stringify(caller.user.name)} cannot ${verb} path ${JSON.stringify(path)}`;
+  throw forbidden({ group: "", resource: "" }, "", why ? `${what}: ${why}` : what);
+}
+
+/** As `responsewriters.forbiddenMessage`; people and tests match on it. */
+function describe(attributes: ResourceAttributes, why: string | undefined): string {
+  const { user, verb, group, resource, subresource, namespace } = attributes;
+  const whole = subresource ? `${resource}/${subresource}` : resource;
+  const where = namespace ? `in the namespace ${JSON.stringify(namespace)}` : "at the cluster scope";
+  const what = `User ${JSON.stringify(user.name)} cannot ${verb} resource ${JSON.stringify(whole)} in API group ${JSON.stringify(group)} ${where}`;
+  return why ? `${what}: ${why}` : what;
+}

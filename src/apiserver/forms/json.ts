@@ -1,0 +1,95 @@
+import type { Kind } from "../../api/index.ts";
+import { apiVersionOf, type KubeObject } from "../../machinery/index.ts";
+import type { Entry } from "../../store/index.ts";
+import type { ListPage } from "../context.ts";
+import type { Change } from "../verbs/watch.ts";
+import { type Form, type Frame, type Frames, frameOf, type ListBody } from "./form.ts";
+import { bookmarkObject, shownObject } from "./shown-object.ts";
+
+/** How bytes of one object are had from a revision: all of it, or its metadata. */
+export interface JsonItems {
+  list: { kind: string; apiVersion: string };
+  entry(entry: Entry): Buffer;
+  object(object: KubeObject): KubeObject;
+  /** Where the frames of this form are kept with a revision. */
+  frames: Record<Change["type"], symbol>;
+}
+
+const json = "application/json";
+
+/** The form in which objects are stored: nothing is made for it. */
+export function jsonForm(kind: Kind): Form {
+  return jsonFormOf(kind, {
+    list: { kind: `${kind.kind}List`, apiVersion: apiVersionOf(kind) },
+    entry: (entry) => entry.bytes,
+    object: (object) => object,
+    frames: storedFrames,
+  });
+}
+
+const storedFrames = { ADDED: Symbol("added"), MODIFIED: Symbol("modified"), DELETED: Symbol("deleted") };
+
+export function jsonFormOf(kind: Kind, items: JsonItems): Form {
+  return {
+    mediaType: json,
+    watchMediaType: json,
+    entry: items.entry,
+    object: (object) => Buffer.from(JSON.stringify(items.object(object))),
+    list: (page) => jsonList(page, items),
+    frames: () => jsonFrames(kind, items),
+  };
+}
+
+const comma = Buffer.from(",");
+const closing = Buffer.from("]}\n");
+
+function jsonList(page: ListPage, items: JsonItems): ListBody {
+  const { entries } = page;
+  const head = Buffer.from(
+    `{"kind":${JSON.stringify(items.list.kind)},"apiVersion":${JSON.stringify(items.list.apiVersion)},"metadata":${JSON.stringify(listMetadata(page))},"items":[`,
+  );
+  let bytes = head.length + closing.length + Math.max(entries.length - 1, 0);
+  for (const entry of entries) bytes += items.entry(entry).length;
+  return {
+    bytes,
+    head,
+    tail: closing,
+    item: (index, writer) => {
+      if (index > 0) writer.write(comma);
+      writer.write(items.entry(entries[index]!));
+    },
+  };
+}
+
+/** As `meta/v1.ListMeta`. */
+export function listMetadata(page: ListPage) {
+  return {
+    resourceVersion: String(page.revision),
+    ...(page.continue && { continue: page.continue }),
+    ...(page.remainingItemCount !== undefined && { remainingItemCount: page.remainingItemCount }),
+  };
+}
+
+const opening = {
+  ADDED: '{"type":"ADDED","object":',
+  MODIFIED: '{"type":"MODIFIED","object":',
+  DELETED: '{"type":"DELETED","object":',
+};
+
+function jsonFrames(kind: Kind, items: JsonItems): Frames {
+  const made = (type: Change["type"]) => (entry: Entry) =>
+    frameOf([opening[type], items.entry(entry), "}\n"]);
+  const makers = { ADDED: made("ADDED"), MODIFIED: made("MODIFIED"), DELETED: made("DELETED") };
+  return {
+    change: (change) =>
+      change.left
+        ? eventFrame(change.type, items.object(shownObject(change)))
+        : change.entry.form(items.frames[change.type], makers[change.type]),
+    bookmark: (revision, means) =>
+      eventFrame("BOOKMARK", items.object(bookmarkObject(kind, revision, means))),
+    error: (status) => eventFrame("ERROR", status),
+  };
+}
+
+export const eventFrame = (type: string, object: unknown): Frame =>
+  frameOf([`{"type":"${type}","object":${JSON.stringify(object)}}\n`]);

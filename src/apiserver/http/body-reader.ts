@@ -1,0 +1,39 @@
+import type { Readable } from "node:stream";
+import type { Clock } from "../../base/index.ts";
+import { badRequest, requestEntityTooLarge, timeout } from "../../machinery/index.ts";
+import { requestMsMax } from "../limits.ts";
+
+/** Reads a body as a whole. Throws a 413 past `bytesMax`, a 504 when it takes too long, a 400 when it is cut off. */
+export function readAll(
+  stream: Readable,
+  clock: Clock,
+  options: { declared: string | undefined; bytesMax: number },
+): Promise<Buffer> {
+  const { bytesMax } = options;
+  const tooLarge = () => requestEntityTooLarge(`Request entity too large: limit is ${bytesMax}`);
+  if (options.declared !== undefined && Number(options.declared) > bytesMax)
+    return Promise.reject(tooLarge());
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    const timer = clock.after(requestMsMax, () =>
+      settle(() => reject(timeout("the body of the request did not arrive in time"))),
+    );
+    const settle = (done: () => void) => {
+      timer.cancel();
+      stream.removeAllListeners("data");
+      done();
+    };
+    stream.on("data", (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes > bytesMax) return settle(() => reject(tooLarge()));
+      chunks.push(chunk);
+    });
+    stream.once("end", () =>
+      settle(() => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, bytes))),
+    );
+    const cut = () => settle(() => reject(badRequest("the body of the request was cut off")));
+    stream.once("error", cut);
+    stream.once("close", cut);
+  });
+}

@@ -1,0 +1,3 @@
+export type { HealthCheck } from "./discovery/health.ts";
+export type { ListenOptions, TlsFiles } from "./http/listener.ts";
+export { type ApiServer, type ApiServerOptions, createApiServer } from "./server.ts";

@@ -1,0 +1,44 @@
+import type { Kind } from "../../api/index.ts";
+import {
+  type FieldError,
+  isDnsSubdomain,
+  type KubeObject,
+  type SchemaRegistry,
+  validateObjectMeta,
+  validateObjectMetaUpdate,
+  validateStructure,
+  withoutRepetition,
+} from "../../machinery/index.ts";
+
+/** All that is wrong with a new object, at once. */
+export function validateForCreate(kind: Kind, object: KubeObject, schemas: SchemaRegistry): FieldError[] {
+  const own = kind.strategy.validate(object);
+  return [
+    ...withoutRepetition(own, validateStructure(schemas.type(kind.schema), object, schemas)),
+    ...validateObjectMeta(object.metadata, metadataRules(kind)),
+  ];
+}
+
+/** All that is wrong with an object that shall take the place of `old`. */
+export function validateForUpdate(
+  kind: Kind,
+  part: "main" | "status",
+  object: KubeObject,
+  old: KubeObject,
+  schemas: SchemaRegistry,
+): FieldError[] {
+  const { strategy } = kind;
+  const own =
+    part === "status"
+      ? (strategy.validateStatusUpdate?.(object, old) ?? [])
+      : [...strategy.validate(object), ...(strategy.validateUpdate?.(object, old) ?? [])];
+  return [
+    ...validateObjectMetaUpdate(object.metadata, old.metadata),
+    ...withoutRepetition(own, validateStructure(schemas.type(kind.schema), object, schemas)),
+  ];
+}
+
+const metadataRules = (kind: Kind) => ({
+  scope: kind.scope,
+  validateName: kind.strategy.validateName ?? isDnsSubdomain,
+});
