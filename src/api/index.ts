@@ -16,5 +16,6 @@ export {
 export { type PodFeature, podFeatures } from "./core/v1/pod/support.ts";
 export { normalizedSysctl, sysctlNamespace } from "./core/v1/pod/validation/security-context.ts";
 export { shouldRestart } from "./core/v1/pod/validation/status.ts";
+export { describeType } from "./descriptions/describe.ts";
 export * from "./kind.ts";
 export type * from "./types/index.ts";
