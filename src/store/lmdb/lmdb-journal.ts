@@ -1,4 +1,5 @@
 import { chmodSync, closeSync, fsyncSync, openSync } from "node:fs";
+import { statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { open, type RootDatabase } from "lmdb";
 import { assert, type Clock, type Log } from "../../base/index.ts";
@@ -27,6 +28,10 @@ interface Meta {
 
 /** LMDB's and the system's codes for "no room". */
 const noSpaceCodes = new Set([-30_792 /* MDB_MAP_FULL */, 28 /* ENOSPC */, 122 /* EDQUOT */]);
+/** EIO: also what LMDB makes of a write that the disk had room for only in part. */
+const ioErrorCode = 5;
+/** A disk with less room than a commit of the largest size, and its pages, may have been what stopped one. */
+const roomBytesMin = 32 * 2 ** 20;
 
 /**
  * The current entries in one LMDB file; history is not kept.
@@ -36,12 +41,14 @@ const noSpaceCodes = new Set([-30_792 /* MDB_MAP_FULL */, 28 /* ENOSPC */, 122 /
  */
 export class LmdbJournal implements Journal {
   readonly #db: RootDatabase<any, string>;
+  readonly #dir: string;
   readonly #clock: Clock;
   readonly #log: Log;
   #fullUntilMs = Number.NEGATIVE_INFINITY;
 
   constructor({ dir, clock, log }: { dir: string; clock: Clock; log: Log }) {
     this.#db = openDatabase(dir);
+    this.#dir = dir;
     this.#clock = clock;
     this.#log = log;
   }
@@ -95,10 +102,16 @@ export class LmdbJournal implements Journal {
   async #explain(error: any): Promise<Error> {
     const cause = await Promise.resolve(error.commitError).catch((commitError: unknown) => commitError);
     const code = cause?.code ?? error.code;
-    if (!noSpaceCodes.has(code)) return error;
+    const isFull = noSpaceCodes.has(code) || (code === ioErrorCode && (await this.#isDiskFull()));
+    if (!isFull) return cause instanceof Error ? cause : error;
     this.#log.warn({ code }, "no space left for the store");
     this.#fullUntilMs = this.#clock.monotonicMs() + fullDiskRetryMs;
     return noSpace();
+  }
+
+  async #isDiskFull(): Promise<boolean> {
+    const { bavail, bsize } = await statfs(this.#dir);
+    return bavail * bsize < roomBytesMin;
   }
 }
 

@@ -80,7 +80,7 @@ export class OrderedIndex<T extends { readonly key: string }> {
   count(prefix: string, after?: string): number {
     const start = this.#startOf(prefix, after);
     const end = this.#find((key) => isPast(key, prefix));
-    if (end.chunk === start.chunk) return Math.max(0, end.offset - start.offset);
+    if (end.chunk < start.chunk) return 0;
     let count = end.offset - start.offset;
     for (let i = start.chunk; i < end.chunk; i++) count += this.#chunks[i]!.length;
     return Math.max(0, count);
