@@ -6,7 +6,6 @@ import type {
   SchemaRegistry,
   TypeName,
 } from "../../machinery/index.ts";
-import type { Turn } from "../registry/turn.ts";
 
 /** An OpenAPI schema, of either version. */
 export type Json = { [key: string]: unknown };
@@ -64,11 +63,13 @@ export function scalarDefinition(name: string, { version }: Dialect): Json {
   }
 }
 
+/** Lets others have the event loop. One path or definition is work enough for a turn: some take a millisecond. */
+export const pause = () => new Promise<void>((resolve) => setImmediate(resolve));
+
 /** The types, and every one their definitions refer to, in order of name. */
 export async function reachableFrom(
   roots: Iterable<TypeName>,
   registry: SchemaRegistry,
-  turn: Turn,
 ): Promise<{ types: TypeName[]; scalars: string[] }> {
   // A set is walked in the order of insertion, and what is added on the way is still to come.
   const types = new Set<TypeName>(roots);
@@ -82,8 +83,8 @@ export async function reachableFrom(
       scalars.add(scalarDefinitions[schema.type as keyof typeof scalarDefinitions]);
   };
   for (const name of types) {
-    if (turn.isOver) await turn.yield();
     visit(registry.type(name));
+    await pause();
   }
   return { types: [...types].sort(), scalars: [...scalars].sort() };
 }

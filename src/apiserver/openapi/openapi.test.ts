@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import protobuf from "protobufjs";
 import { builtinSchemas, type Kind } from "../../api/index.ts";
-import { SystemClock } from "../../base/index.ts";
 import { OpenApi, openApiV2FormFor } from "./index.ts";
 
 const kind = (rest: Partial<Kind>): Kind => ({
@@ -33,7 +32,7 @@ const deployment = kind({
 function openApi(kinds: Kind[] = [pod, node, deployment]) {
   const describe = (type: string, field?: string) =>
     type === "core/v1.Container" && field === "image" ? "What is run." : undefined;
-  return new OpenApi({ kinds: () => kinds, schemas: builtinSchemas, describe, clock: new SystemClock() });
+  return new OpenApi({ kinds: () => kinds, schemas: builtinSchemas, describe });
 }
 const parse = ({ bytes }: { bytes: Buffer }) => JSON.parse(bytes.toString());
 

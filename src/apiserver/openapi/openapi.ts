@@ -1,14 +1,13 @@
 import { createHash } from "node:crypto";
 import type { Kind } from "../../api/index.ts";
-import type { Clock } from "../../base/index.ts";
 import { apiVersionOf, type SchemaRegistry, type TypeName } from "../../machinery/index.ts";
-import { Turn } from "../registry/turn.ts";
 import {
   type Describe,
   type Dialect,
   definitionName,
   type Json,
   objectDefinition,
+  pause,
   reachableFrom,
   scalarDefinition,
 } from "./definitions.ts";
@@ -29,7 +28,6 @@ export interface OpenApiSources {
   kinds: () => Iterable<Kind>;
   schemas: SchemaRegistry;
   describe: Describe;
-  clock: Clock;
 }
 
 const info = { title: "Kubernetes", version: "v1.36.0" };
@@ -149,12 +147,11 @@ export class OpenApi {
 
   /** Each path of the kinds, in order, as `make` writes it. */
   async #paths<T>(kinds: readonly Kind[], make: (spec: PathSpec) => T): Promise<T[]> {
-    const turn = new Turn(this.#sources.clock);
     const out: T[] = [];
     for (const kind of kinds) {
       for (const spec of pathsOf(kind)) {
-        if (turn.isOver) await turn.yield();
         out.push(make(spec));
+        await pause();
       }
     }
     return out;
@@ -166,8 +163,7 @@ export class OpenApi {
     dialect: Dialect,
     make: (name: string, definition: Json) => T,
   ): Promise<T[]> {
-    const { schemas, describe, clock } = this.#sources;
-    const turn = new Turn(clock);
+    const { schemas, describe } = this.#sources;
     const roots = new Set<TypeName>(commonTypes);
     for (const kind of kinds)
       for (const { operations } of pathsOf(kind))
@@ -175,11 +171,11 @@ export class OpenApi {
           if (body && body.type !== "patch") roots.add(body.type);
           if (response !== "text") roots.add(response);
         }
-    const { types, scalars } = await reachableFrom(roots, schemas, turn);
+    const { types, scalars } = await reachableFrom(roots, schemas);
     const out: T[] = [];
     for (const type of types) {
-      if (turn.isOver) await turn.yield();
       out.push(make(definitionName(type), objectDefinition(schemas.type(type), dialect, describe)));
+      await pause();
     }
     for (const name of scalars) out.push(make(name, scalarDefinition(name, dialect)));
     return out;
