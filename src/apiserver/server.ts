@@ -85,7 +85,7 @@ class Server implements ApiServer {
     };
     this.#serving = serving;
     const servedKinds = () => [...serving.resources.all()].map(({ kind }) => kind);
-    const openApi = new OpenApi({ kinds: servedKinds, schemas, describe, clock });
+    const openApi = new OpenApi({ kinds: servedKinds, schemas, describe });
     const pages = new Pages({ serving, health: this.#health, metrics: this.#metrics, openApi });
     const authentication = new Authentication(options.authenticator);
     this.#handler = new Handler({ serving, authentication, pages, metrics: this.#metrics });
