@@ -1,6 +1,16 @@
-import { isMap, isScalar, isSeq, type Node, parseAllDocuments, type Tags } from "yaml";
+import { createRequire } from "node:module";
+import type * as Yaml from "yaml";
+import type { Tags } from "yaml";
 import { jsonDepthMax, type Parsed, type ParseOptions } from "./json.ts";
 import { badRequest } from "./status.ts";
+
+/** Loaded with the first document: nearly every body is JSON, and start-up should not wait for it. */
+let library: typeof Yaml | undefined;
+const load = createRequire(import.meta.url);
+function loaded(): typeof Yaml {
+  library ??= load("yaml") as typeof Yaml;
+  return library;
+}
 
 /** Types of YAML 1.1 that Go's parser does not have: there `12:30` and `2026-01-01` are strings. */
 const foreignTags: ReadonlySet<string> = new Set(["intTime", "floatTime", "timestamp"]);
@@ -12,7 +22,7 @@ const isForeign = (tag: Tags[number]) =>
 
 /** One YAML document, read as Go's parser does (YAML 1.1). Throws a 400 with the parser's reason. */
 export function parseYaml(bytes: Buffer, options: ParseOptions = {}): Parsed {
-  const documents = parseAllDocuments(bytes.toString("utf8"), {
+  const documents = loaded().parseAllDocuments(bytes.toString("utf8"), {
     version: "1.1",
     uniqueKeys: false,
     prettyErrors: true,
@@ -27,7 +37,7 @@ export function parseYaml(bytes: Buffer, options: ParseOptions = {}): Parsed {
   const [document] = filled;
   if (!document) return { value: null, duplicates: [] };
   const duplicates: string[] = [];
-  collect(document.contents as Node, "", 0, duplicates);
+  collect(document.contents, "", 0, duplicates);
   let value: unknown;
   try {
     value = document.toJS();
@@ -40,6 +50,7 @@ export function parseYaml(bytes: Buffer, options: ParseOptions = {}): Parsed {
 
 function collect(node: unknown, path: string, depth: number, duplicates: string[]): void {
   if (depth > jsonDepthMax) throw badRequest(`the object provided is nested deeper than ${jsonDepthMax}`);
+  const { isMap, isScalar, isSeq } = loaded();
   if (isSeq(node)) {
     node.items.forEach((item, index) => {
       collect(item, `${path}[${index}]`, depth + 1, duplicates);

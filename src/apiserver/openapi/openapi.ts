@@ -11,7 +11,6 @@ import {
   reachableFrom,
   scalarDefinition,
 } from "./definitions.ts";
-import { definitionEntry, documentOf, pathEntry } from "./gnostic.ts";
 import { type PathSpec, pathsOf } from "./operations.ts";
 import { pathV2 } from "./paths-v2.ts";
 import { pathV3 } from "./paths-v3.ts";
@@ -116,6 +115,8 @@ export class OpenApi {
   }
 
   async #v2Protobuf(): Promise<OpenApiDocument> {
+    // Few clients ask for it, and its library takes a while to load.
+    const { definitionEntry, documentOf, pathEntry } = await import("./gnostic.ts");
     const kinds = [...this.#sources.kinds()];
     const paths = await this.#paths(kinds, (spec) => pathEntry(spec.path, pathV2(spec)));
     const definitions = await this.#definitions(kinds, v2, definitionEntry);

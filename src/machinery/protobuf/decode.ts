@@ -1,16 +1,14 @@
-import protobuf from "protobufjs/minimal.js";
 import type { ObjectSchema, ScalarType, SchemaRegistry } from "../schema.ts";
 import { formatTime } from "../time.ts";
+import { newReader, type Reader } from "./library.ts";
 import { type MessagePlan, messagePlanOf, type ValuePlan } from "./plan.ts";
-
-type Reader = protobuf.Reader;
 
 /** No built-in type nests as deep; more is an attack on the stack. */
 const depthMax = 100;
 
 /** The reverse of {@link encodeMessage}. Throws a plain Error for what is malformed. */
 export function decodeMessage(type: ObjectSchema, bytes: Uint8Array, registry: SchemaRegistry): object {
-  const reader = protobuf.Reader.create(bytes);
+  const reader = newReader(bytes);
   const object: Record<string, unknown> = {};
   readMessage(reader, reader.len, messagePlanOf(type, registry), object, 0);
   return object;

@@ -1,9 +1,7 @@
-import protobuf from "protobufjs/minimal.js";
 import type { ObjectSchema, ScalarType, SchemaRegistry } from "../schema.ts";
 import { parseTime } from "../time.ts";
+import { newWriter, type Writer } from "./library.ts";
 import { type MessagePlan, messagePlanOf, type ValuePlan } from "./plan.ts";
-
-type Writer = protobuf.Writer;
 
 /** Wire types. */
 const varint = 0;
@@ -12,7 +10,7 @@ const delimited = 2;
 
 /** The message alone, without the envelope: what a list's item is. */
 export function encodeMessage(type: ObjectSchema, object: object, registry: SchemaRegistry): Buffer {
-  const writer = protobuf.Writer.create();
+  const writer = newWriter();
   writeMessage(writer, messagePlanOf(type, registry), object as Record<string, unknown>);
   return writer.finish() as Buffer;
 }

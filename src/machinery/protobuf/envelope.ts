@@ -1,9 +1,9 @@
-import protobuf from "protobufjs/minimal.js";
 import { type KubeObject, type ListMeta, parseApiVersion } from "../meta.ts";
 import type { ObjectSchema, SchemaRegistry } from "../schema.ts";
 import { badRequest } from "../status.ts";
 import { decodeMessage } from "./decode.ts";
 import { encodeMessage } from "./encode.ts";
+import { newReader, newWriter, type Reader } from "./library.ts";
 
 /*
  * Objects as `application/vnd.kubernetes.protobuf`: four bytes of magic, then a `runtime.Unknown` that names the kind and
@@ -24,7 +24,7 @@ export function encodeProtobuf(
 
 /** An envelope around a message that is already encoded. */
 export function protobufEnvelope(apiVersion: string, kind: string, message: Uint8Array): Buffer {
-  const head = protobuf.Writer.create();
+  const head = newWriter();
   head.uint32(10).fork(); // typeMeta = 1
   head.uint32(10).string(apiVersion).uint32(18).string(kind);
   head.ldelim();
@@ -47,7 +47,7 @@ export function encodeProtobufList(
 
 /** One event of a watch, with the length before it that frames it in the stream. `object` has its envelope. */
 export function protobufWatchFrame(type: string, object: Uint8Array): Buffer {
-  const writer = protobuf.Writer.create();
+  const writer = newWriter();
   writer.uint32(10).string(type); // type = 1
   writer.uint32(18).fork(); // object = 2, a RawExtension
   writer.uint32(10).bytes(object);
@@ -59,8 +59,7 @@ export function protobufWatchFrame(type: string, object: Uint8Array): Buffer {
   return frame;
 }
 
-const delimiter = (tag: number, length: number) =>
-  protobuf.Writer.create().uint32(tag).uint32(length).finish();
+const delimiter = (tag: number, length: number) => newWriter().uint32(tag).uint32(length).finish();
 
 export const isProtobuf = (bytes: Buffer): boolean => bytes.subarray(0, magic.length).equals(magic);
 
@@ -84,7 +83,7 @@ function openEnvelope(bytes: Buffer): { apiVersion: string; kind: string; raw: U
     );
   const opened = { apiVersion: "", kind: "", raw: new Uint8Array() as Uint8Array };
   try {
-    const reader = protobuf.Reader.create(bytes.subarray(magic.length));
+    const reader = newReader(bytes.subarray(magic.length));
     while (reader.pos < reader.len) {
       const tag = reader.uint32();
       if (tag === 10) readTypeMeta(reader, opened);
@@ -97,7 +96,7 @@ function openEnvelope(bytes: Buffer): { apiVersion: string; kind: string; raw: U
   return opened;
 }
 
-function readTypeMeta(reader: protobuf.Reader, into: { apiVersion: string; kind: string }): void {
+function readTypeMeta(reader: Reader, into: { apiVersion: string; kind: string }): void {
   const end = reader.uint32() + reader.pos;
   while (reader.pos < end) {
     const tag = reader.uint32();
