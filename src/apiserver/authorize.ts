@@ -8,7 +8,10 @@ type ResourceAttributes = Extract<Attributes, { resource: string }>;
 export async function authorizeResource(
   serving: Serving,
   caller: Caller,
-  what: Pick<Call, "storage" | "subresource" | "namespace" | "name"> & { verb: string },
+  what: Pick<Call, "storage" | "subresource" | "namespace" | "name"> & {
+    verb: string;
+    options?: { fieldSelector?: string };
+  },
 ): Promise<void> {
   const resource = resourceOf(what.storage.kind);
   // A namespace is in itself: so that a role of one namespace can be about the namespace too.
@@ -20,6 +23,7 @@ export async function authorizeResource(
     ...(what.subresource && { subresource: what.subresource }),
     ...(namespace && { namespace }),
     ...(what.name && { name: what.name }),
+    ...(what.options?.fieldSelector && { fieldSelector: what.options.fieldSelector }),
   };
   await require(serving, attributes);
 }

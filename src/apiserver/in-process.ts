@@ -91,7 +91,7 @@ function startWatch(
   const open = async () => {
     const { group, version, resource } = request.resource;
     const storage = serving.resources.get(group, version, resource);
-    await authorizeResource(serving, caller, { ...request, storage, verb: "watch" });
+    await authorizeResource(serving, caller, { ...request, storage, verb: "watch", options: request });
     if (isOver) return;
     const selection = selectionOf(storage.kind, request, request.name);
     const consumer: WatchConsumer = {

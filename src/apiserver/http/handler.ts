@@ -2,7 +2,6 @@ import { parse as parseQuery } from "node:querystring";
 import type { Clock, Log } from "../../base/index.ts";
 import type { PatchType, Verb } from "../../client/index.ts";
 import {
-  isStatus,
   methodNotAllowed,
   noSuchResource,
   type StatusError,
@@ -276,6 +275,7 @@ export class Handler {
       verb: "watch",
       ...path,
       ...(name && { name }),
+      options,
     });
     if (this.#watches.size >= watchesMax)
       throw tooManyRequests("Too many watches, please try again later.", retryAfterS);
@@ -339,9 +339,8 @@ export class Handler {
   #fail(exchange: Exchange, auditId: string, warnings: readonly string[], error: unknown): void {
     const failure: StatusError = failureOf(error, this.#log);
     // What has begun cannot become a failure any more: cutting it tells the client that it is not whole.
-    if (exchange.hasBegun) return exchange.destroy();
-    sendFailure(exchange, baseHeaders(auditId, warnings), failure);
-    if (isStatus(failure, "RequestEntityTooLarge")) exchange.onClose(() => {});
+    if (exchange.hasBegun) exchange.destroy();
+    else sendFailure(exchange, baseHeaders(auditId, warnings), failure);
   }
 
   #refuseUrl(exchange: Exchange, auditId: string): void {
