@@ -30,8 +30,6 @@ export interface RunningCluster {
   images: Images;
   /** With `pods: "stop"` the pods end first; with `"keep"` they run on. */
   stop(options: { pods: "stop" | "keep" }): Promise<void>;
-  /** Rejects when a component dies that the cluster cannot do without. */
-  failed: Promise<never>;
 }
 
 export interface ClusterStatus {

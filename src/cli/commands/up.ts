@@ -73,12 +73,13 @@ async function upInForeground(context: CommandContext, options: UpOptions): Prom
         .finally(() => process.exit(0));
     });
   }
-  await Promise.race([waitReady(cluster), cluster.failed]);
+  await waitReady(cluster);
   writeRunFile(context.dir, { ...record, readyAt: new Date().toISOString() });
   mergeKubeconfig(context, options);
   context.print(`Ready: ${cluster.url}`);
   context.print(`export KUBECONFIG=${context.dir.kubeconfig}`);
-  await cluster.failed;
+  // Serves until it is told to stop; what must not fail and does, ends the process, and the next `up` goes on.
+  await new Promise<never>(() => {});
 }
 
 async function waitReady(cluster: RunningCluster): Promise<void> {

@@ -69,7 +69,7 @@ export class Graph {
 
   #waits(uid: string): boolean {
     const owner = this.#nodes.get(uid);
-    return owner !== undefined && owner.deleting && hasWork(owner);
+    return owner?.deleting === true && hasWork(owner);
   }
 
   #relink(node: GraphNode, before: readonly OwnerReference[]): void {

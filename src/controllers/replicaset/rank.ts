@@ -1,5 +1,6 @@
 import { type corev1, isPodReady } from "../../api/index.ts";
 
+const phaseRanks: Readonly<Record<string, number>> = { Pending: 0, Unknown: 1, Running: 2 };
 const deletionCostAnnotation = "controller.kubernetes.io/pod-deletion-cost";
 
 /**
@@ -17,7 +18,7 @@ export function rankForDeletion(pods: readonly corev1.Pod[]): corev1.Pod[] {
     pod,
     keys: [
       pod.spec!.nodeName ? 1 : 0,
-      { Pending: 0, Unknown: 1, Running: 2 }[pod.status?.phase ?? "Unknown"] ?? 2,
+      phaseRanks[pod.status?.phase ?? "Unknown"] ?? 2,
       isPodReady(pod) ? 1 : 0,
       deletionCost(pod),
       -(onNode.get(pod.spec!.nodeName ?? "") ?? 0),

@@ -1,0 +1,432 @@
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
+import { rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { createAdmissionPlugins } from "./admission/index.ts";
+import { builtinKinds, builtinSchemas, type corev1, describeType } from "./api/index.ts";
+import { type ApiServer, createApiServer, keyPrefix } from "./apiserver/index.ts";
+import {
+  createAuthenticator,
+  createAuthorizer,
+  createTokenIssuer,
+  ensurePki,
+  kubeconfig,
+  type Pki,
+  relatedThroughPods,
+  systemMasters,
+  type UserInfo,
+  writeKubeconfig,
+} from "./auth/index.ts";
+import { createLog, type Log, SystemClock, SystemRandom } from "./base/index.ts";
+import type {
+  ClusterModule,
+  ClusterOptions,
+  ClusterStatus,
+  DataDir,
+  ImageRow,
+  Images,
+  RunningCluster,
+} from "./cli/index.ts";
+import {
+  createClient,
+  createEventRecorder,
+  createInformerFactory,
+  type Informer,
+  type InformerFactory,
+  type NodeConnector,
+  nodes,
+  pods,
+} from "./client/index.ts";
+import { createControllers } from "./controllers/index.ts";
+import { createKubelet, type Kubelet } from "./kubelet/index.ts";
+import { serviceUnavailable } from "./machinery/index.ts";
+import { createBridgeNetwork, purgeBridgeNetwork } from "./network/index.ts";
+import {
+  createImageStore,
+  createOciRuntime,
+  type Image,
+  type OpenImageStore,
+  purgeOciRuntime,
+  type Runtime,
+  readRegistriesConfig,
+} from "./runtime/index.ts";
+import { Scheduler } from "./scheduler/index.ts";
+import { createMemoryStore, openLmdbStore, type Store } from "./store/index.ts";
+import { ensureLocalRegistry, stopLocalRegistry } from "./testing/index.ts";
+
+/*
+ * The composition root: the only file that knows every room. It reads as the start of a cluster, from the store up to
+ * the node agent; nothing here decides anything.
+ */
+
+const clock = new SystemClock();
+const random = new SystemRandom();
+
+/** As upstream's default for `--secure-port`; taken when it is free and no port was asked for. */
+const portDefault = 6443;
+
+/** A cluster's own name on this host, for links, tables, cgroups and mounts: short, and the same at every start. */
+export function instanceOf(dir: DataDir): { id: string; runDir: string; cgroupRoot: string } {
+  const id = createHash("sha256").update(dir.root).digest("hex").slice(0, 8);
+  return { id, runDir: `/run/peapod/${id}`, cgroupRoot: `peapod-${id}` };
+}
+
+/** Components of this process, as they are known to authorization. */
+const users = {
+  scheduler: { name: "system:kube-scheduler", groups: ["system:authenticated"] },
+  controllerManager: {
+    name: "system:kube-controller-manager",
+    groups: [systemMasters, "system:authenticated"],
+  },
+  apiserver: { name: "system:apiserver", groups: [systemMasters, "system:authenticated"] },
+  node: (name: string) => ({ name: `system:node:${name}`, groups: ["system:nodes", "system:authenticated"] }),
+} satisfies Record<string, UserInfo | ((name: string) => UserInfo)>;
+
+async function startCluster(options: ClusterOptions): Promise<RunningCluster> {
+  const { dir } = options;
+  const log = createLog(options.logLevel);
+  const ended = new AbortController();
+  const { id, runDir, cgroupRoot } = instanceOf(dir);
+
+  const network = await createBridgeNetwork({ dir: dir.network, instance: id, clock, log });
+  const [store, pki, images] = await Promise.all([
+    options.store === "memory" ? createMemoryStore({ clock }) : openLmdbStore({ dir: dir.store, clock, log }),
+    ensurePki(dir.pki, { clock, nodeName: options.nodeName, sans: [network.gateway] }),
+    openImageStore(dir, log, () => inUse()),
+  ]);
+  const runtimeReady = createOciRuntime({
+    dir: dir.runtime,
+    runDir,
+    images,
+    network,
+    clock,
+    random,
+    log,
+    cgroupRoot,
+  });
+  runtimeReady.catch(() => {});
+
+  let kubelet: Kubelet | undefined;
+  const connector: NodeConnector = {
+    connect: async (name) => {
+      if (name === options.nodeName && kubelet) return kubelet;
+      throw serviceUnavailable(`node ${name} cannot be reached`);
+    },
+  };
+  const api = createControlPlane({ store, pki, log, nodes: connector });
+  await api.server.bootstrap();
+  const port = await listen(api.server, pki, options, network.gateway);
+  const url = `https://127.0.0.1:${port}`;
+  await writeKubeconfig(
+    dir.kubeconfig,
+    kubeconfig({
+      server: url,
+      caCertificate: pki.ca.certificate,
+      client: pki.admin,
+      name: dir.isDefault ? "peapod" : `peapod-${id}`,
+    }),
+  );
+  await startControllers(api, pki, log, ended.signal);
+
+  const runtime = await runtimeReady;
+  const inUse = async () => new Set((await runtime.listContainers()).map((c) => c.imageId));
+  const nodeTransport = api.server.transportFor(users.node(options.nodeName));
+  kubelet = createKubelet({
+    nodeName: options.nodeName,
+    transport: nodeTransport,
+    informers: createInformerFactory(nodeTransport, { clock, log, random }),
+    runtime,
+    events: createEventRecorder({
+      client: createClient(nodeTransport),
+      component: "kubelet",
+      host: options.nodeName,
+      clock,
+      log,
+      random,
+    }),
+    dir: dir.kubelet,
+    clock,
+    random,
+    log: log.child({ room: "kubelet" }),
+    nodeIps: [network.gateway],
+    podCidrs: [network.podCidr],
+    resolvConf: readFileSync("/etc/resolv.conf", "utf8"),
+    kubernetesService: { host: network.gateway, port },
+  });
+  await kubelet.start(ended.signal);
+  if (existsSync(dir.registry)) await ensureLocalRegistry({ dir: dir.registry, clock, images: [] });
+
+  return new Cluster({
+    options,
+    url,
+    port,
+    api,
+    store,
+    runtime,
+    images,
+    network,
+    ended,
+  });
+}
+
+/** The API server with what it decides by: who asks, what they may do, what is changed on the way in. */
+interface ControlPlane {
+  server: ApiServer;
+  informers: InformerFactory;
+  /** Every pod, also by node. */
+  pods: Informer<corev1.Pod>;
+}
+
+function createControlPlane(options: {
+  store: Store;
+  pki: Pki;
+  log: Log;
+  nodes: NodeConnector;
+}): ControlPlane {
+  const { store, pki, log } = options;
+  const find = async <T>(
+    resource: string,
+    namespace: string | undefined,
+    name: string,
+  ): Promise<T | undefined> => (await store.get(`${keyPrefix("", resource, namespace)}${name}`))?.object;
+  const tokenIssuer = createTokenIssuer({ signingKey: pki.serviceAccountKey, clock, random });
+  const server: ApiServer = createApiServer({
+    store,
+    kinds: builtinKinds,
+    schemas: builtinSchemas,
+    describe: describeType,
+    authenticator: createAuthenticator({
+      clock,
+      tokens: tokenIssuer,
+      find: async (resource, namespace, name) =>
+        (await find<corev1.Pod>(resource, namespace, name))?.metadata as { uid: string } | undefined,
+    }),
+    authorizer: createAuthorizer({
+      isRelatedToNode: relatedThroughPods((node) => podInformer.byIndex("node", node)),
+    }),
+    admission: createAdmissionPlugins({
+      clock,
+      random,
+      getNamespace: (name) => find("namespaces", undefined, name),
+      getServiceAccount: (namespace, name) => find("serviceaccounts", namespace, name),
+      getPod: (namespace, name) => find("pods", namespace, name),
+      getNode: (name) => find("nodes", undefined, name),
+    }),
+    tokenIssuer,
+    nodes: options.nodes,
+    clock,
+    random,
+    log,
+  });
+  const informers = createInformerFactory(server.transportFor(users.controllerManager), {
+    clock,
+    log,
+    random,
+  });
+  const podInformer = informers.informer<corev1.Pod>(pods, {
+    indexers: { node: (pod) => (pod.spec.nodeName ? [pod.spec.nodeName] : []) },
+  });
+  return { server, informers, pods: podInformer };
+}
+
+/** On loopback for people and tools, and on the bridge's own address for pods. */
+async function listen(
+  server: ApiServer,
+  pki: Pki,
+  options: ClusterOptions,
+  gateway: string,
+): Promise<number> {
+  const tls = { cert: pki.apiserver.certificate, key: pki.apiserver.key, clientCa: pki.ca.certificate };
+  const portFile = join(options.dir.root, "port");
+  const known = existsSync(portFile) ? Number(readFileSync(portFile, "utf8")) : portDefault;
+  const tries = options.port === 0 ? [known, 0] : [options.port];
+  let port = 0;
+  for (const candidate of tries) {
+    try {
+      ({ port } = await server.listen({ port: candidate, host: "127.0.0.1", tls }));
+      break;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE" || candidate === tries.at(-1)) throw error;
+    }
+  }
+  await server.listen({ port, host: gateway, tls });
+  await writeFile(portFile, String(port));
+  return port;
+}
+
+async function startControllers(api: ControlPlane, pki: Pki, log: Log, signal: AbortSignal): Promise<void> {
+  const recorder = (component: string) =>
+    createEventRecorder({
+      client: createClient(api.server.transportFor(users.apiserver)),
+      component,
+      clock,
+      log,
+      random,
+    });
+  const transport = api.server.transportFor(users.controllerManager);
+  const controllers = createControllers({
+    client: createClient(transport),
+    informers: api.informers,
+    recorder: recorder("kube-controller-manager"),
+    clock,
+    random,
+    log: log.child({ room: "controllers" }),
+    resources: () =>
+      builtinKinds.map(({ group, version, resource, kind, scope }) => ({
+        ...{ group, version, resource, kind },
+        namespaced: scope === "Namespaced",
+      })),
+    rootCa: pki.ca.certificate,
+  });
+  const scheduler = new Scheduler({
+    transport: api.server.transportFor(users.scheduler),
+    informers: api.informers,
+    recorder: recorder("default-scheduler"),
+    clock,
+    log: log.child({ room: "scheduler" }),
+  });
+  await Promise.all([scheduler.start(signal), ...controllers.map((controller) => controller.start(signal))]);
+}
+
+class Cluster implements RunningCluster {
+  readonly url: string;
+  readonly port: number;
+  readonly images: Images;
+  readonly #parts: Parts;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+    this.url = parts.url;
+    this.port = parts.port;
+    this.images = imagesOf(parts.images);
+  }
+
+  async ready(signal: AbortSignal): Promise<void> {
+    const node = this.#parts.api.informers.informer<corev1.Node>(nodes);
+    await this.#parts.api.informers.start(signal);
+    await new Promise<void>((resolve, reject) => {
+      const look = (object: corev1.Node) => {
+        if (object.metadata.name === this.#parts.options.nodeName && readyOf(object)?.status === "True")
+          resolve();
+      };
+      const stop = node.addHandler({ added: look, updated: (_, after) => look(after) });
+      signal.addEventListener("abort", () => {
+        stop();
+        reject(signal.reason);
+      });
+    });
+  }
+
+  async status(): Promise<ClusterStatus> {
+    const { api, options, network } = this.#parts;
+    const node = api.informers.informer<corev1.Node>(nodes).get(options.nodeName);
+    const ready = node && readyOf(node);
+    const phases: Record<string, number> = {};
+    for (const pod of api.pods.list()) {
+      const phase = pod.status?.phase ?? "Unknown";
+      phases[phase] = (phases[phase] ?? 0) + 1;
+    }
+    return {
+      version: options.version,
+      node: {
+        name: options.nodeName,
+        ready: ready?.status === "True",
+        message: ready?.message ?? "not registered yet",
+      },
+      pods: phases,
+      podCidr: network.podCidr,
+    };
+  }
+
+  async stop({ pods: which }: { pods: "stop" | "keep" }): Promise<void> {
+    const { ended, api, runtime, images, store, options } = this.#parts;
+    ended.abort();
+    await api.server.close();
+    if (which === "stop") await stopSandboxes(runtime);
+    if (which === "stop") await stopLocalRegistry({ dir: options.dir.registry, clock });
+    await runtime.close();
+    await images.close();
+    await store.close();
+  }
+}
+
+interface Parts {
+  options: ClusterOptions;
+  url: string;
+  port: number;
+  api: ControlPlane;
+  store: Store;
+  runtime: Runtime;
+  images: OpenImageStore;
+  network: { podCidr: string };
+  ended: AbortController;
+}
+
+const readyOf = (node: corev1.Node) => node.status?.conditions?.find((c) => c.type === "Ready");
+
+async function stopSandboxes(runtime: Runtime): Promise<void> {
+  const containers = await runtime.listContainers();
+  // What obeys its stop signal ends well; nobody is waited for long.
+  await Promise.all(containers.map((c) => runtime.stopContainer(c.id, { graceS: 2 })));
+  const sandboxes = await runtime.listPodSandboxes();
+  await Promise.all(sandboxes.map((sandbox) => runtime.stopPodSandbox(sandbox.id)));
+}
+
+async function openImageStore(
+  dir: DataDir,
+  log: Log,
+  inUse: () => Promise<Set<string>>,
+): Promise<OpenImageStore> {
+  const registries = await readRegistriesConfig(dir.registries);
+  return createImageStore({ dir: dir.images, clock, log, registries, inUse });
+}
+
+const rowOf = (image: Image): ImageRow => ({
+  id: image.id,
+  tags: image.repoTags,
+  digests: image.repoDigests,
+  sizeBytes: image.sizeBytes,
+});
+
+function imagesOf(store: OpenImageStore): Images {
+  return {
+    list: async () => (await store.list()).map(rowOf),
+    load: async (path, { tag }) => (await store.load(path, { tag })).map(rowOf),
+    pull: async (name) => rowOf(await store.pull(name, {})),
+    remove: (name) => store.remove(name),
+  };
+}
+
+export const clusterModule: ClusterModule = {
+  startCluster,
+  openImages: async (dir) => {
+    const store = await openImageStore(dir, createLog("error"), async () => new Set());
+    return imagesOf(store);
+  },
+  stopPods: async (dir) => {
+    const log = createLog("error");
+    const { id, runDir, cgroupRoot } = instanceOf(dir);
+    const network = await createBridgeNetwork({ dir: dir.network, instance: id, clock, log });
+    const images = await openImageStore(dir, log, async () => new Set());
+    const runtime = await createOciRuntime({
+      dir: dir.runtime,
+      runDir,
+      images,
+      network,
+      clock,
+      random,
+      log,
+      cgroupRoot,
+    });
+    await stopSandboxes(runtime);
+    await stopLocalRegistry({ dir: dir.registry, clock });
+    await runtime.close();
+  },
+  purge: async (dir) => {
+    const { id, runDir, cgroupRoot } = instanceOf(dir);
+    await purgeOciRuntime({ dir: dir.runtime, runDir, cgroupRoot, clock });
+    await purgeBridgeNetwork({ dir: dir.network, instance: id });
+    await stopLocalRegistry({ dir: dir.registry, clock });
+    await rm(dir.root, { recursive: true, force: true });
+  },
+};
