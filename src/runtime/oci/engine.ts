@@ -250,7 +250,7 @@ export class OciRuntime implements Runtime {
 
   // Streams
 
-  execSync(
+  async execSync(
     containerId: string,
     command: readonly string[],
     options: { timeoutMs?: number; outputBytesMax?: number },
@@ -258,7 +258,7 @@ export class OciRuntime implements Runtime {
     return this.#exec.sync(this.#runningContainer(containerId), command, options);
   }
 
-  exec(
+  async exec(
     containerId: string,
     options: RuntimeExecOptions,
     streams: RuntimeStreams,
@@ -280,7 +280,7 @@ export class OciRuntime implements Runtime {
     return { exitCode: this.#context.records.containers.get(containerId)?.exit?.code ?? 0 };
   }
 
-  portForward(sandboxId: string, port: number): Promise<Duplex> {
+  async portForward(sandboxId: string, port: number): Promise<Duplex> {
     return forwardPort(this.#context, this.#sandbox(sandboxId), port);
   }
 

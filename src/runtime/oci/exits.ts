@@ -37,7 +37,7 @@ export class ExitWatcher {
   }
 
   #watch(): void {
-    this.#watcher = watch(this.#layout.exits, { persistent: false }, (_event, name) => {
+    this.#watcher = watch(this.#layout.exits, (_event, name) => {
       // A name with a dot is glib's temporary file, about to be renamed.
       if (name && !name.includes(".")) this.#listener(name);
       else if (!name) void this.#rescan();

@@ -1,4 +1,5 @@
 import { readdir, rm } from "node:fs/promises";
+import { MessageChannel } from "node:worker_threads";
 import type { Clock } from "../../base/index.ts";
 import { createLinuxHost } from "../linux/host.ts";
 import { readMounts } from "../linux/mountinfo.ts";
@@ -17,6 +18,22 @@ export async function purgeOciRuntime(options: {
   clock: Clock;
 }): Promise<void> {
   const { dir, runDir, cgroupRoot, clock } = options;
+  const release = keepProcessAlive();
+  try {
+    await purge(dir, runDir, cgroupRoot, clock);
+  } finally {
+    release();
+  }
+}
+
+/** The clock's timers do not, and a command that purges has nothing else to stay for. */
+function keepProcessAlive(): () => void {
+  const { port1 } = new MessageChannel();
+  port1.ref();
+  return () => port1.close();
+}
+
+async function purge(dir: string, runDir: string, cgroupRoot: string, clock: Clock): Promise<void> {
   const layout = new Layout(dir, runDir);
   const host = await createLinuxHost();
   await purgeCgroups(cgroupRoot, clock);
