@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, beforeEach, describe, test } from "node:test";
@@ -128,4 +128,26 @@ describe("an LMDB store that is opened again", () => {
     assert.equal(child.signal, "SIGKILL", child.stderr.toString());
     store = await openIn(dir);
   });
+});
+
+test("a store that was written to and then left alone lets go of its file, and takes it up again", async () => {
+  const dir = makeDir();
+  const clock = new SteppedClock();
+  const isMapped = () => readFileSync("/proc/self/maps", "utf8").includes(dir);
+  const store = await openIn(dir, clock);
+  try {
+    const large = draftOf({ x: "y".repeat(1_000_000) });
+    const first = await store.put("/0", large, { expect: 0 });
+    for (let i = 1; i < 5; i++) await store.put(`/${i}`, large, { expect: 0 });
+    assert.ok(isMapped());
+    await clock.step(2_000);
+    assert.ok(!isMapped());
+    const writes = ["/a", "/b", "/c"].map((key) => store.put(key, draftOf(), { expect: 0 }));
+    await Promise.all([...writes, store.delete("/0", draftOf(), { expect: first.revision })]);
+    assert.equal(await store.count("/"), 7);
+    await clock.step(2_000);
+    assert.ok(isMapped(), "little was written since");
+  } finally {
+    await store.close();
+  }
 });

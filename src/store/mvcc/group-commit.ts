@@ -1,3 +1,4 @@
+import { assert } from "../../base/index.ts";
 import {
   type Draft,
   type Entry,
@@ -73,6 +74,7 @@ export class GroupCommit {
 
   submit(write: Write): Promise<Entry> {
     return new Promise((resolve, reject) => {
+      assert(!write.key.startsWith("\0"), "keys that begin with NUL are the engines' own");
       const keyBytes = Buffer.byteLength(write.key);
       if (keyBytes > 0 && keyBytes <= keyBytesMax) this.#attempt({ ...write, resolve, reject });
       else reject(new TooLargeError(`a key has 1 to ${keyBytesMax} bytes, this one ${keyBytes}`));

@@ -1,3 +1,4 @@
+import { isAscii } from "node:buffer";
 import { deepFreeze } from "../../base/index.ts";
 import type { Entry, Revision } from "../store.ts";
 import { HotCache, HotCell } from "./hot-cache.ts";
@@ -57,7 +58,7 @@ export class StoredEntry implements Entry {
     if (hot !== undefined && this.#frozen) return hot;
     this.#frozen = true;
     if (hot !== undefined) return deepFreeze(hot);
-    const object = deepFreeze(JSON.parse(this.bytes.toString("utf8")));
+    const object = deepFreeze(JSON.parse(textOf(this.bytes)));
     this.#keep(object);
     return object;
   }
@@ -78,6 +79,9 @@ export class StoredEntry implements Entry {
     this.#caches.parsed.fill(this.#parsed, object, this.bytes.length);
   }
 }
+
+/** Most objects are ASCII, and then need no decoding. */
+const textOf = (bytes: Buffer) => bytes.toString(isAscii(bytes) ? "latin1" : "utf8");
 
 function sizeOf(form: unknown): number {
   if (Buffer.isBuffer(form) || typeof form === "string") return form.length + formOverheadBytes;
