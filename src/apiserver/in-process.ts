@@ -55,14 +55,16 @@ function resultOf(outcome: Outcome): ApiResult {
     case "object":
       return { object: outcome.object };
     case "list":
-      return { object: listObject(outcome.page) };
+      return { object: listObject(outcome.page), items: outcome.page.entries };
     case "stream":
       outcome.stream.destroy();
       throw badRequest("this subresource is a stream, which a transport does not carry");
   }
 }
 
+/** Its items are parsed when they are read: an informer holds on to the entries instead. */
 function listObject(page: ListPage): unknown {
+  let items: KubeObject[] | undefined;
   return {
     kind: `${page.kind.kind}List`,
     apiVersion: apiVersionOf(page.kind),
@@ -71,7 +73,10 @@ function listObject(page: ListPage): unknown {
       ...(page.continue && { continue: page.continue }),
       ...(page.remainingItemCount !== undefined && { remainingItemCount: page.remainingItemCount }),
     },
-    items: page.entries.map((entry) => entry.object as KubeObject),
+    get items() {
+      items ??= page.entries.map((entry) => entry.object as KubeObject);
+      return items;
+    },
   };
 }
 
@@ -98,12 +103,16 @@ function startWatch(
       onInitial: (entries) =>
         deliver(
           sink,
-          entries.map((entry) => ({ type: "ADDED", object: entry.object })),
+          entries.map((entry) => ({ type: "ADDED", object: entry.object, ref: entry })),
         ),
       onChanges: (changes) =>
         deliver(
           sink,
-          changes.map((change) => ({ type: change.type, object: shownObject(change) })),
+          changes.map((change) => ({
+            type: change.type,
+            object: shownObject(change),
+            ...(!change.left && { ref: change.entry }),
+          })),
         ),
       onBookmark: (revision, means) =>
         deliver(sink, [{ type: "BOOKMARK", object: bookmarkObject(storage.kind, revision, means) }]),

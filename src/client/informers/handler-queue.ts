@@ -8,7 +8,7 @@ export type Notification<T> =
   | { type: "deleted"; last: ObjectRef<T> };
 
 /** Called in one go while catching up; then the event loop gets its turn. */
-export const sliceLength = 64;
+export const sliceLength = 32;
 
 /**
  * One handler's notifications, in order.
