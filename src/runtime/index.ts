@@ -1,5 +1,6 @@
 export * from "./contract.ts";
 export type { ImageStore } from "./image-store.ts";
+export * from "./linux/index.ts";
 export {
   createImageStore,
   type ImageStoreOptions,

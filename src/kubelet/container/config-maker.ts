@@ -1,0 +1,246 @@
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import type { corev1 } from "../../api/index.ts";
+import type { Random } from "../../base/index.ts";
+import type { Image, Mount, PodSandboxConfig, PortMapping } from "../../runtime/index.ts";
+import { type EventSink, podTarget } from "../events.ts";
+import type { ObjectCache } from "../references/object-cache.ts";
+import type { SubPaths } from "../volumes/sub-path.ts";
+import { type PodDirs, podLogDir } from "../worker/pod-files.ts";
+import type { ContainerMade, MountedVolumes, PodConfigs } from "../worker/services.ts";
+import { type ClusterDns, type DnsConfig, podDns } from "./dns.ts";
+import { makeEnv } from "./env.ts";
+import { readEnvFile } from "./env-file.ts";
+import { expand } from "./expansion.ts";
+import type { NodeFacts } from "./field-ref.ts";
+import { kernelHostname, podHostname } from "./hostname.ts";
+import { hostNetworkHostsFile, podHostsFile } from "./hosts-file.ts";
+import {
+  type AttemptInfo,
+  containerAnnotations,
+  containerLabels,
+  sandboxAnnotations,
+  sandboxLabels,
+} from "./labels.ts";
+import { containerResources, podCgroupParent, podResources } from "./resources.ts";
+import { securityContext, verifyRunAsNonRoot } from "./security.ts";
+
+export interface ConfigMakerOptions extends PodDirs {
+  random: Random;
+  events: EventSink;
+  objects: ObjectCache;
+  subPaths: SubPaths;
+  hostDns(): DnsConfig;
+  clusterDns: ClusterDns;
+  nodeMemoryBytes: number;
+  node(): NodeFacts;
+  /** Variables for services, by the pod's namespace. */
+  serviceEnv(pod: corev1.Pod): ReadonlyMap<string, string>;
+  /** Where Localhost seccomp profiles are found. */
+  seccompRoot: string;
+}
+
+const hostsPath = "/etc/hosts";
+
+/** Makes what the engine is asked for out of what the pod says. */
+export class ConfigMaker implements PodConfigs {
+  readonly #options: ConfigMakerOptions;
+  /** Per pod: the listeners for objects whose absence held back a container. */
+  readonly #listeners = new Map<string, () => void>();
+
+  constructor(options: ConfigMakerOptions) {
+    this.#options = options;
+  }
+
+  async sandbox(pod: corev1.Pod, attempt: number): Promise<PodSandboxConfig> {
+    const { clusterDns, events, hostDns } = this.#options;
+    const { metadata } = pod;
+    const spec = pod.spec!;
+    const dns = podDns(pod, hostDns(), clusterDns);
+    for (const { reason, message } of dns.warnings) events.event(podTarget(pod), "Warning", reason, message);
+    const containers = [...spec.containers, ...(spec.initContainers ?? [])];
+    const sysctls = (spec.securityContext?.sysctls ?? []).map(({ name, value }) => [
+      name.replaceAll("/", "."),
+      value,
+    ]);
+    return {
+      metadata: { name: metadata.name!, namespace: metadata.namespace!, uid: metadata.uid!, attempt },
+      hostname: spec.hostNetwork ? "" : kernelHostname(pod, podHostname(pod, clusterDns.domain)),
+      logDirectory: podLogDir(this.#options, pod),
+      dns: dns.config,
+      portMappings: spec.hostNetwork ? [] : portMappings(spec),
+      labels: sandboxLabels(pod),
+      annotations: sandboxAnnotations(pod),
+      linux: {
+        cgroupParent: podCgroupParent(pod),
+        sysctls: Object.fromEntries(sysctls),
+        namespaces: {
+          network: spec.hostNetwork ? "node" : "pod",
+          ipc: spec.hostIPC ? "node" : "pod",
+          pid: spec.hostPID ? "node" : spec.shareProcessNamespace ? "pod" : "container",
+        },
+        privileged: containers.some(({ securityContext }) => securityContext?.privileged === true),
+        seccomp: { type: "RuntimeDefault" },
+        resources: podResources(pod),
+      },
+    };
+  }
+
+  async container(
+    pod: corev1.Pod,
+    container: corev1.Container,
+    info: AttemptInfo,
+    given: { image: Image; podIps: readonly string[]; volumes: MountedVolumes; onRetry: () => void },
+  ): Promise<ContainerMade> {
+    const { node, nodeMemoryBytes, objects, seccompRoot, serviceEnv } = this.#options;
+    const uid = pod.metadata.uid!;
+    this.#listenFor(uid, given.onRetry);
+    const env = await makeEnv({
+      pod,
+      container,
+      podIps: given.podIps,
+      node: node(),
+      objects: objects.forPod(uid),
+      services: serviceEnv(pod),
+      fileKey: (reference) => readEnvFile(given.volumes, reference),
+    });
+    verifyRunAsNonRoot(pod, container, given.image);
+    const lookup = (name: string) => env.get(name);
+    const mounts = await this.#mounts(pod, container, given, env);
+    const message = await this.#terminationMessage(pod, container);
+    const stopSignal = container.lifecycle?.stopSignal;
+    return {
+      config: {
+        metadata: { name: container.name, attempt: info.attempt },
+        imageId: given.image.id,
+        imageName: container.image ?? "",
+        ...(container.command?.length && { command: container.command.map((part) => expand(part, lookup)) }),
+        ...(container.args?.length && { args: container.args.map((part) => expand(part, lookup)) }),
+        ...(container.workingDir && { workingDir: container.workingDir }),
+        env: [...env].map(([name, value]) => ({ name, value })),
+        mounts: [...mounts, ...(message ? [message] : [])],
+        labels: containerLabels(pod, container),
+        annotations: containerAnnotations(pod, container, info),
+        logPath: `${container.name}/${info.attempt}.log`,
+        stdin: container.stdin === true,
+        stdinOnce: container.stdinOnce === true,
+        tty: container.tty === true,
+        ...(stopSignal && { stopSignal }),
+        linux: {
+          resources: containerResources(pod, container, nodeMemoryBytes),
+          security: securityContext(pod, container, given.image, { seccompRoot }),
+        },
+      },
+      discard: async () => {
+        if (message) await rm(message.hostPath, { force: true });
+      },
+    };
+  }
+
+  forget(podUid: string): void {
+    this.#listeners.get(podUid)?.();
+    this.#listeners.delete(podUid);
+  }
+
+  #listenFor(podUid: string, onRetry: () => void): void {
+    this.#listeners.get(podUid)?.();
+    this.#listeners.set(podUid, this.#options.objects.onChange(podUid, onRetry));
+  }
+
+  async #mounts(
+    pod: corev1.Pod,
+    container: corev1.Container,
+    given: { podIps: readonly string[]; volumes: MountedVolumes },
+    env: ReadonlyMap<string, string>,
+  ): Promise<Mount[]> {
+    const mounts: Mount[] = [];
+    for (const [index, mount] of (container.volumeMounts ?? []).entries()) {
+      const volume = given.volumes.get(mount.name);
+      if (!volume)
+        throw new Error(`cannot find volume "${mount.name}" to mount into container "${container.name}"`);
+      const subPath = mount.subPathExpr ? expandSubPath(mount.subPathExpr, env) : (mount.subPath ?? "");
+      const hostPath =
+        subPath && volume.imageId === undefined
+          ? await this.#options.subPaths.prepare({
+              pod,
+              container: container.name,
+              index,
+              volume,
+              volumeName: mount.name,
+              subPath,
+            })
+          : volume.hostPath;
+      mounts.push({
+        containerPath: mount.mountPath.startsWith("/") ? mount.mountPath : `/${mount.mountPath}`,
+        hostPath,
+        readOnly: mount.readOnly === true || volume.readOnly,
+        ...((mount.recursiveReadOnly === "Enabled" || mount.recursiveReadOnly === "IfPossible") && {
+          recursiveReadOnly: true,
+        }),
+        propagation: propagationOf(mount.mountPropagation),
+        ...(volume.imageId !== undefined && {
+          imageId: volume.imageId,
+          ...(subPath && { hostPath: subPath }),
+        }),
+      });
+    }
+    const hasOwn = mounts.some(({ containerPath }) => containerPath === hostsPath);
+    if (!hasOwn && (given.podIps.length > 0 || pod.spec!.hostNetwork))
+      mounts.push(await this.#hosts(pod, given.podIps));
+    return mounts;
+  }
+
+  async #hosts(pod: corev1.Pod, podIps: readonly string[]): Promise<Mount> {
+    const aliases = pod.spec!.hostAliases ?? [];
+    const hostPath = join(this.#options.podsDir, pod.metadata.uid!, "etc-hosts");
+    const text = pod.spec!.hostNetwork
+      ? hostNetworkHostsFile(await readFile(hostsPath, "utf8").catch(() => ""), aliases)
+      : podHostsFile(podIps, podHostname(pod, this.#options.clusterDns.domain), aliases);
+    await writeFile(hostPath, text, { mode: 0o644 });
+    return { containerPath: hostsPath, hostPath, readOnly: false, propagation: "private" };
+  }
+
+  /** An empty file of its own for each attempt, which the container may write its last words to. */
+  async #terminationMessage(pod: corev1.Pod, container: corev1.Container): Promise<Mount | undefined> {
+    const containerPath = container.terminationMessagePath;
+    if (!containerPath) return undefined;
+    const folder = join(this.#options.podsDir, pod.metadata.uid!, "containers", container.name);
+    const hostPath = join(folder, this.#options.random.nameSuffix(8));
+    await mkdir(dirname(hostPath), { recursive: true });
+    await writeFile(hostPath, "", { mode: 0o666 });
+    return { containerPath, hostPath, readOnly: false, propagation: "private" };
+  }
+}
+
+function propagationOf(mode: string | undefined): Mount["propagation"] {
+  switch (mode) {
+    case "HostToContainer":
+      return "hostToContainer";
+    case "Bidirectional":
+      return "bidirectional";
+    default:
+      return "private";
+  }
+}
+
+function expandSubPath(expression: string, env: ReadonlyMap<string, string>): string {
+  const missing = new Set<string>();
+  const path = expand(expression, (name) => {
+    const value = env.get(name);
+    if (!value) missing.add(name);
+    return value ?? "";
+  });
+  if (missing.size > 0) throw new Error(`missing value for ${[...missing].sort().join(", ")}`);
+  return path;
+}
+
+function portMappings({ containers, initContainers }: corev1.PodSpec): PortMapping[] {
+  return [...containers, ...(initContainers ?? [])].flatMap(({ ports }) =>
+    (ports ?? []).map(({ protocol, containerPort, hostPort, hostIP }) => ({
+      protocol: (protocol as PortMapping["protocol"] | undefined) ?? "TCP",
+      containerPort,
+      hostPort: hostPort ?? 0,
+      ...(hostIP && { hostIp: hostIP }),
+    })),
+  );
+}

@@ -1,0 +1,60 @@
+import type { corev1 } from "../api/index.ts";
+import { fieldPathOf } from "./worker/start-container.ts";
+
+/** What an event is about. */
+export interface EventTarget {
+  apiVersion: string;
+  kind: string;
+  namespace?: string;
+  name: string;
+  uid?: string;
+  resourceVersion?: string;
+  fieldPath?: string;
+}
+
+/** Where events go; never fails and never waits. */
+export interface EventSink {
+  event(target: EventTarget, type: "Normal" | "Warning", reason: EventReason, message: string): void;
+}
+
+/** The reasons this agent gives. As `pkg/kubelet/events`. */
+export type EventReason =
+  | "Pulling"
+  | "Pulled"
+  | "Failed"
+  | "InspectFailed"
+  | "ErrImageNeverPull"
+  | "BackOff"
+  | "Created"
+  | "Started"
+  | "Killing"
+  | "Unhealthy"
+  | "ProbeWarning"
+  | "FailedMount"
+  | "FailedCreatePodSandBox"
+  | "SandboxChanged"
+  | "FailedKillPod"
+  | "FailedPostStartHook"
+  | "FailedPreStopHook"
+  | "FailedToRetrieveImagePullSecret"
+  | "DNSConfigForming"
+  | "DeadlineExceeded"
+  | "NetworkNotReady"
+  | "Starting"
+  | "NodeReady"
+  | "NodeNotReady"
+  // Why admission on the node refused a pod.
+  | (string & {});
+
+export function podTarget(pod: corev1.Pod, container?: string): EventTarget {
+  const { namespace, name, uid, resourceVersion } = pod.metadata;
+  return {
+    apiVersion: "v1",
+    kind: "Pod",
+    namespace,
+    name: name!,
+    uid,
+    resourceVersion,
+    ...(container !== undefined && { fieldPath: fieldPathOf(pod, container) }),
+  };
+}

@@ -1,0 +1,258 @@
+import { isDeepStrictEqual } from "node:util";
+import type { coordinationv1, corev1 } from "../../api/index.ts";
+import type { Clock, Log } from "../../base/index.ts";
+import type { Transport } from "../../client/index.ts";
+import { formatMicroTime, type GroupVersionResource, isStatus } from "../../machinery/index.ts";
+import type { Runtime } from "../../runtime/index.ts";
+import type { EventSink } from "../events.ts";
+import { Backoff } from "../worker/backoff.ts";
+import { messageOf } from "../worker/start-container.ts";
+import { type HostInfo, readHostPressure } from "./host-info.ts";
+import { type NodeIdentity, nodeLabels, nodeObject, nodeStatus, notReadyTaint } from "./node-object.ts";
+
+const nodesResource: GroupVersionResource = { group: "", version: "v1", resource: "nodes" };
+const leasesResource: GroupVersionResource = {
+  group: "coordination.k8s.io",
+  version: "v1",
+  resource: "leases",
+};
+const leaseNamespace = "kube-node-lease";
+
+/** As kubelet: the lease says the node lives; the status is written when it changes, and now and then. */
+const leaseDurationS = 40;
+const leaseRenewMs = 10_000;
+const statusReportMs = 300_000;
+const retryBackoff = { initialMs: 200, capMs: 7_000 };
+
+export interface NodeAgentOptions {
+  identity: Omit<NodeIdentity, "runtimeVersion">;
+  host: HostInfo;
+  dir: string;
+  transport: Transport;
+  runtime: Runtime;
+  clock: Clock;
+  log: Log;
+  events: EventSink;
+}
+
+/** Registers the node, and keeps its object and its lease alive. */
+export class NodeAgent {
+  readonly #options: NodeAgentOptions;
+  #identity: NodeIdentity;
+  #node: corev1.Node;
+  #reportedAtMs = 0;
+  #lease: coordinationv1.Lease | undefined;
+
+  constructor(options: NodeAgentOptions) {
+    this.#options = options;
+    this.#identity = { ...options.identity, runtimeVersion: "" };
+    this.#node = nodeObject(this.#identity, options.host);
+  }
+
+  /** The node as it was last written. */
+  get node(): corev1.Node {
+    return this.#node;
+  }
+
+  /** Resolves once the node is registered and its status written. */
+  async register(signal: AbortSignal): Promise<void> {
+    const { name, version } = await this.#options.runtime.version();
+    this.#identity = {
+      ...this.#identity,
+      runtimeVersion: name === "peapod" ? version : `${version}+${name}`,
+    };
+    await this.#persist("registering the node", signal, () => this.#register());
+    await this.#persist("writing the node's status", signal, () => this.#report());
+    const { events } = this.#options;
+    const about = { apiVersion: "v1", kind: "Node", name: this.#identity.name, uid: this.#node.metadata.uid };
+    events.event(about, "Normal", "Starting", "Starting kubelet.");
+  }
+
+  /** Until the signal: the lease every ten seconds, the status when it has changed. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, log } = this.#options;
+    while (!signal.aborted) {
+      try {
+        await this.#renewLease();
+        await this.#reportIfChanged();
+      } catch (error) {
+        if (!signal.aborted) log.warn({ error: messageOf(error) }, "the node's heartbeat failed");
+        this.#lease = undefined;
+      }
+      await clock.sleep(leaseRenewMs, signal).catch(() => {});
+    }
+  }
+
+  async #persist(what: string, signal: AbortSignal, attempt: () => Promise<void>): Promise<void> {
+    const { clock, log } = this.#options;
+    const backoff = new Backoff(retryBackoff);
+    for (;;) {
+      try {
+        return await attempt();
+      } catch (error) {
+        signal.throwIfAborted();
+        log.warn({ error: messageOf(error) }, `${what} failed; it will be tried again`);
+        await clock.sleep(backoff.next(), signal);
+      }
+    }
+  }
+
+  async #register(): Promise<void> {
+    const { transport, host } = this.#options;
+    const { name } = this.#identity;
+    const status = await this.#status();
+    try {
+      const { object } = await transport.request({
+        verb: "create",
+        resource: nodesResource,
+        body: { ...nodeObject(this.#identity, host), status },
+      });
+      this.#node = object;
+    } catch (error) {
+      if (!isStatus(error, "AlreadyExists")) throw error;
+      const { object } = await transport.request({ verb: "get", resource: nodesResource, name });
+      this.#node = object;
+      await this.#reconcileLabels();
+    }
+    await this.#removeNotReadyTaint();
+  }
+
+  async #reconcileLabels(): Promise<void> {
+    const wanted = nodeLabels(this.#identity, this.#options.host);
+    const has = this.#node.metadata.labels ?? {};
+    const differs = Object.entries(wanted).some(([key, value]) => has[key] !== value);
+    if (differs) await this.#patch({ metadata: { labels: wanted } });
+  }
+
+  async #removeNotReadyTaint(): Promise<void> {
+    const taints = this.#node.spec?.taints ?? [];
+    const kept = taints.filter(({ key }) => key !== notReadyTaint);
+    if (kept.length < taints.length) {
+      await this.#patch({ spec: { taints: [...kept, { $patch: "replace" }] } });
+    }
+  }
+
+  async #patch(body: object, subresource?: string): Promise<void> {
+    const { object } = await this.#options.transport.request({
+      verb: "patch",
+      resource: nodesResource,
+      subresource,
+      name: this.#identity.name,
+      patch: { type: "strategic", body },
+    });
+    this.#node = object;
+  }
+
+  async #status(): Promise<corev1.NodeStatus> {
+    const { clock, dir, host, runtime } = this.#options;
+    const [pressure, health] = await Promise.all([
+      readHostPressure(dir),
+      runtime.status().catch((error) => ({ ready: false, message: messageOf(error) })),
+    ]);
+    return nodeStatus(this.#identity, host, { pressure, runtime: health }, this.#node.status, clock.now());
+  }
+
+  async #reportIfChanged(): Promise<void> {
+    const { clock } = this.#options;
+    const status = await this.#status();
+    const isDue = clock.monotonicMs() - this.#reportedAtMs >= statusReportMs;
+    if (isDue || !isDeepStrictEqual(withoutTimes(status), withoutTimes(this.#node.status ?? {})))
+      await this.#write(status);
+  }
+
+  async #report(): Promise<void> {
+    await this.#write(await this.#status());
+  }
+
+  async #write(status: corev1.NodeStatus): Promise<void> {
+    const { addresses, ...rest } = status;
+    const before = this.#node.status?.addresses ?? [];
+    const isSame = isDeepStrictEqual(before, addresses);
+    try {
+      await this.#patch(
+        { status: { ...rest, ...(!isSame && { addresses: [...addresses!, { $patch: "replace" }] }) } },
+        "status",
+      );
+    } catch (error) {
+      // Someone deleted the node: it registers again.
+      if (!isStatus(error, "NotFound")) throw error;
+      await this.#register();
+    }
+    this.#reportedAtMs = this.#options.clock.monotonicMs();
+    await this.#removeNotReadyTaint();
+  }
+
+  async #renewLease(): Promise<void> {
+    const { clock, transport } = this.#options;
+    const { name } = this.#identity;
+    const renewTime = formatMicroTime(clock.now());
+    if (!this.#lease) this.#lease = await this.#findLease();
+    if (!this.#lease) {
+      const { metadata } = this.#node;
+      const body: coordinationv1.Lease = {
+        apiVersion: "coordination.k8s.io/v1",
+        kind: "Lease",
+        metadata: {
+          name,
+          namespace: leaseNamespace,
+          ...(metadata.uid && {
+            ownerReferences: [{ apiVersion: "v1", kind: "Node", name, uid: metadata.uid }],
+          }),
+        },
+        spec: { holderIdentity: name, leaseDurationSeconds: leaseDurationS, renewTime },
+      };
+      const { object } = await transport.request({
+        verb: "create",
+        resource: leasesResource,
+        namespace: leaseNamespace,
+        body,
+      });
+      this.#lease = object;
+      return;
+    }
+    const spec = {
+      ...this.#lease.spec,
+      holderIdentity: name,
+      leaseDurationSeconds: leaseDurationS,
+      renewTime,
+    };
+    const { object } = await transport.request({
+      verb: "update",
+      resource: leasesResource,
+      namespace: leaseNamespace,
+      name,
+      body: { ...this.#lease, spec },
+    });
+    this.#lease = object;
+  }
+
+  async #findLease(): Promise<coordinationv1.Lease | undefined> {
+    try {
+      const { object } = await this.#options.transport.request({
+        verb: "get",
+        resource: leasesResource,
+        namespace: leaseNamespace,
+        name: this.#identity.name,
+      });
+      return object;
+    } catch (error) {
+      if (isStatus(error, "NotFound")) return undefined;
+      throw error;
+    }
+  }
+}
+
+const ownConditions = new Set(["MemoryPressure", "DiskPressure", "PIDPressure", "Ready"]);
+
+/** Heartbeats are no change, and what others write (images, volumes) is not ours to compare. */
+function withoutTimes({ conditions, capacity, allocatable, addresses, nodeInfo }: corev1.NodeStatus) {
+  return {
+    conditions: (conditions ?? [])
+      .filter(({ type }) => ownConditions.has(type))
+      .map(({ type, status, reason }) => ({ type, status, reason })),
+    capacity,
+    allocatable,
+    addresses,
+    nodeInfo,
+  };
+}

@@ -1,0 +1,80 @@
+import os from "node:os";
+import type { corev1 } from "../api/index.ts";
+import type { Clock, Log, Random } from "../base/index.ts";
+import {
+  createClient,
+  createEventRecorder,
+  createInformerFactory,
+  type InformerFactory,
+  type Transport,
+} from "../client/index.ts";
+import type { Runtime } from "../runtime/index.ts";
+import type { ClusterDns } from "./container/dns.ts";
+import type { EventSink } from "./events.ts";
+import { podsMaxDefault } from "./node/node-object.ts";
+import type { Mounter } from "./volumes/mounter.ts";
+import { CommandMounter } from "./volumes/mounter.ts";
+
+export interface KubeletOptions {
+  nodeName: string;
+  transport: Transport;
+  /** By default an own one; who has one in the same process shares it. */
+  informers?: InformerFactory;
+  runtime: Runtime;
+  /** By default they become Events. */
+  events?: EventSink;
+  /** Where pods' folders (`pods`), logs (`logs`) and what is kept in memory (`memory`) stand. */
+  dir: string;
+  clock: Clock;
+  random: Random;
+  log: Log;
+  /** The node's addresses, primary first. By default those of the host. */
+  nodeIps?: readonly string[];
+  /** The range that pods' addresses come from. */
+  podCidr?: string;
+  labels?: Readonly<Record<string, string>>;
+  taints?: readonly corev1.Taint[];
+  podsMax?: number;
+  /** By default the cluster has no DNS, and pods resolve as the host does. */
+  clusterDns?: ClusterDns;
+  /** The host's resolver configuration, as text. By default that in /etc/resolv.conf. */
+  resolvConf?: string;
+  /** Where pods reach the API server: KUBERNETES_SERVICE_HOST and the like. */
+  kubernetesService?: { host: string; port: number };
+  /** How many images are pulled at a time. */
+  parallelPullsMax?: number;
+  /** For tests without root. */
+  mounter?: Mounter;
+  seccompRoot?: string;
+}
+
+const parallelPullsDefault = 4;
+
+/** What was left out, decided. */
+export type SettledOptions = ReturnType<typeof settle>;
+
+export function settle(options: KubeletOptions) {
+  const { clock, log, random, transport, nodeName } = options;
+  const client = createClient(transport);
+  return {
+    podsMax: podsMaxDefault,
+    parallelPullsMax: parallelPullsDefault,
+    labels: {},
+    taints: [],
+    ...options,
+    clusterDns: options.clusterDns ?? { servers: [], domain: "cluster.local" },
+    nodeIps: options.nodeIps ?? hostAddresses(),
+    mounter: options.mounter ?? new CommandMounter(),
+    informers: options.informers ?? createInformerFactory(transport, { clock, log, random }),
+    events:
+      options.events ??
+      createEventRecorder({ client, component: "kubelet", host: nodeName, clock, log, random }),
+  };
+}
+
+/** The first address that others can reach, or loopback on a machine without network. */
+function hostAddresses(): string[] {
+  const all = Object.values(os.networkInterfaces()).flatMap((addresses) => addresses ?? []);
+  const first = all.find(({ family, internal }) => family === "IPv4" && !internal);
+  return [first?.address ?? "127.0.0.1"];
+}

@@ -1,0 +1,75 @@
+import { type corev1, isSidecar, shouldRestart } from "../../api/index.ts";
+import { newest, newestExited, type ObservedContainer, type PodObservation } from "./observation.ts";
+import { specHash } from "./spec-hash.ts";
+
+/** As kubelet's container back-off: the first restart is immediate, the second waits this long, each later one twice as long. */
+export const restartBackoffInitialMs = 10_000;
+export const restartBackoffMsMax = 300_000;
+/** A container that ran this long starts over with no back-off. */
+export const restartBackoffResetMs = 2 * restartBackoffMsMax;
+
+export function isSidecarOf(spec: corev1.PodSpec, name: string): boolean {
+  return (spec.initContainers ?? []).some((container) => container.name === name && isSidecar(container));
+}
+
+/** Whether a container that is not running should be (again). As kubelet's ShouldContainerBeRestarted. */
+export function shouldRun(pod: corev1.Pod, container: corev1.Container, observed: PodObservation): boolean {
+  if (pod.metadata.deletionTimestamp) return false;
+  const latest = newest(observed, container.name);
+  if (!latest) return true;
+  switch (latest.state) {
+    case "running":
+      return false;
+    case "created":
+    case "unknown":
+      return true;
+    case "exited":
+      return shouldRestart(container, pod.spec!, latest.exitCode ?? 0);
+  }
+}
+
+/** The back-off that the next start of a container is under, and the one that start will leave behind. */
+export interface RestartBackoff {
+  /** Not before then; undefined: now. */
+  untilMs?: number;
+  /** What is waited for now. */
+  currentMs: number;
+  /** In force once the next attempt has begun. */
+  nextMs: number;
+}
+
+/**
+ * Pure, and so the same after a restart of the agent: each attempt carries the back-off that was in force when it
+ * was made. As client-go's flowcontrol.Backoff, driven by kuberuntime's doBackOff.
+ */
+export function restartBackoff(
+  container: corev1.Container,
+  observed: PodObservation,
+  nowMs: number,
+): RestartBackoff {
+  const last = newestExited(observed, container.name);
+  if (!last || last.specHash !== specHash(container))
+    return { currentMs: 0, nextMs: last ? restartBackoffInitialMs : 0 };
+  const endedAtMs = endOf(last, observed);
+  const fresh =
+    last.backoffMs === 0 || (endedAtMs !== undefined && endedAtMs - last.createdAtMs > restartBackoffResetMs);
+  if (fresh) return { currentMs: 0, nextMs: restartBackoffInitialMs };
+  const nextMs = Math.min(last.backoffMs * 2, restartBackoffMsMax);
+  const untilMs = (endedAtMs ?? 0) + last.backoffMs;
+  return untilMs > nowMs
+    ? { untilMs, currentMs: last.backoffMs, nextMs }
+    : { currentMs: last.backoffMs, nextMs };
+}
+
+function endOf(last: ObservedContainer, observed: PodObservation): number | undefined {
+  // As kubelet: after a kill for a failed probe the wait counts from the attempt before it.
+  return observed.killedForRestart.has(last.id) ? last.previousFinishedAtMs : last.finishedAtMs;
+}
+
+/** The restart count that the next attempt will have. */
+export function nextAttempt(name: string, observed: PodObservation): number {
+  const latest = newest(observed, name);
+  if (latest) return latest.attempt + 1;
+  const known = observed.restartCounts.get(name);
+  return known === undefined ? 0 : known + 1;
+}

@@ -1,0 +1,176 @@
+import { computeQosClass, type corev1 } from "../../api/index.ts";
+import { formatTime } from "../../machinery/index.ts";
+import type { PodObservation } from "../plan/observation.ts";
+import { isTerminating } from "../plan/plan-pod.ts";
+import { sandboxNeed } from "../plan/sandbox.ts";
+import { type Condition, containersReady, initialized, kubeletConditions, ready } from "./conditions.ts";
+import { containerStatuses } from "./container-statuses.ts";
+import { type PodPhase, podPhase } from "./phase.ts";
+
+/** What of the node stands in a pod's status. */
+export interface NodeAddresses {
+  hostIps: readonly string[];
+}
+
+/** A verdict on the whole pod that its containers do not show. */
+export interface PodVerdict {
+  phase: "Failed";
+  reason: string;
+  message: string;
+}
+
+/**
+ * The status of a pod as it is now. Pure; `previous` is the status last computed (or the API's), from which times of
+ * transition, earlier ends and conditions of others are kept. As kubelet's generateAPIPodStatus.
+ */
+export function podStatus(
+  pod: corev1.Pod,
+  observed: PodObservation,
+  previous: corev1.PodStatus,
+  node: NodeAddresses,
+  nowMs: number,
+  verdict?: PodVerdict,
+): corev1.PodStatus {
+  const spec = pod.spec!;
+  const seen = verdict ? { ...observed, phase: verdict.phase } : observed;
+  const inits = containerStatuses(
+    pod,
+    spec.initContainers ?? [],
+    seen,
+    previous.initContainerStatuses ?? [],
+    nowMs,
+  );
+  const mains = containerStatuses(pod, spec.containers, seen, previous.containerStatuses ?? [], nowMs);
+  mains.sort((a, b) => (a.name < b.name ? -1 : 1));
+  const ephemeral = containerStatuses(
+    pod,
+    (spec.ephemeralContainers ?? []) as corev1.Container[],
+    seen,
+    previous.ephemeralContainerStatuses ?? [],
+    nowMs,
+  );
+  const phase = settledPhase(pod, seen, previous, [...mains, ...inits], verdict);
+  // As kubelet: a final phase is told only once nothing of the pod runs any more.
+  const isEarly = isFinal(phase) && !isFinal(previous.phase) && !isStopped(observed);
+  const shown = isEarly ? (previous.phase ?? "Pending") : phase;
+  const samePhase = shown === previous.phase;
+  const ips = podIps(pod, seen, previous, node);
+  const generation = pod.metadata.generation;
+
+  return {
+    ...(generation !== undefined && { observedGeneration: generation }),
+    phase: shown,
+    ...(verdict && !isEarly
+      ? { reason: verdict.reason, message: verdict.message }
+      : samePhase
+        ? {
+            ...(previous.reason && { reason: previous.reason }),
+            ...(previous.message && { message: previous.message }),
+          }
+        : {}),
+    conditions: conditions(pod, seen, previous, phase, [...inits, ...mains], nowMs),
+    ...(previous.nominatedNodeName && { nominatedNodeName: previous.nominatedNodeName }),
+    ...(node.hostIps[0] && { hostIP: node.hostIps[0], hostIPs: node.hostIps.map((ip) => ({ ip })) }),
+    ...(ips[0] && { podIP: ips[0], podIPs: ips.map((ip) => ({ ip })) }),
+    startTime: previous.startTime ?? formatTime(observed.startTimeMs ?? nowMs),
+    ...(inits.length > 0 && { initContainerStatuses: inits }),
+    containerStatuses: mains,
+    ...(ephemeral.length > 0 && { ephemeralContainerStatuses: ephemeral }),
+    qosClass: previous.qosClass ?? computeQosClass(pod.spec!),
+  };
+}
+
+const isFinal = (phase: string | undefined) => phase === "Succeeded" || phase === "Failed";
+
+/** A final phase is never left again. */
+function settledPhase(
+  pod: corev1.Pod,
+  observed: PodObservation,
+  previous: corev1.PodStatus,
+  statuses: readonly corev1.ContainerStatus[],
+  verdict: PodVerdict | undefined,
+): PodPhase {
+  for (const phase of [verdict?.phase, pod.status?.phase, previous.phase]) {
+    if (phase && isFinal(phase)) return phase;
+  }
+  const mains = new Set(pod.spec!.containers.map(({ name }) => name));
+  const current = observed.sandboxes[0]?.id;
+  const ran = observed.containers.some(
+    ({ name, sandboxId, state }) => mains.has(name) && sandboxId === current && state !== "created",
+  );
+  const ended = isTerminating(pod, observed) && isStopped(observed);
+  return podPhase(pod.spec!, statuses, { ended, initialized: ran });
+}
+
+/** Nothing of the pod runs, and nothing is being started. */
+export function isStopped(observed: PodObservation): boolean {
+  return (
+    observed.containers.every(({ state }) => state === "exited" || state === "created") &&
+    ![...observed.underway].some((key) => key.startsWith("container/"))
+  );
+}
+
+function podIps(
+  pod: corev1.Pod,
+  observed: PodObservation,
+  previous: corev1.PodStatus,
+  node: NodeAddresses,
+): readonly string[] {
+  if (pod.spec!.hostNetwork) {
+    return previous.podIPs?.length ? previous.podIPs.map(({ ip }) => ip!) : node.hostIps;
+  }
+  const sandbox = observed.sandboxes[0];
+  if (sandbox?.state === "ready") return sandbox.ips;
+  // As kubelet: a pod that has ended keeps the addresses it was last seen with.
+  return isTerminating(pod, observed) ? (previous.podIPs ?? []).map(({ ip }) => ip!) : [];
+}
+
+function conditions(
+  pod: corev1.Pod,
+  observed: PodObservation,
+  previous: corev1.PodStatus,
+  phase: PodPhase,
+  statuses: readonly corev1.ContainerStatus[],
+  nowMs: number,
+): corev1.PodCondition[] {
+  const spec = pod.spec!;
+  const others = (pod.status?.conditions ?? []).filter(({ type }) => !kubeletConditions.includes(type));
+  const disruption = previous.conditions?.find(({ type }) => type === "DisruptionTarget");
+  if (disruption && !others.some(({ type }) => type === "DisruptionTarget")) others.push(disruption);
+
+  const containers = containersReady(spec, statuses, phase);
+  const own: Condition[] = [
+    { type: "PodReadyToStartContainers", status: isReadyToStart(pod, observed) ? "True" : "False" },
+    initialized(spec, statuses, phase),
+    ready(spec, containers, others),
+    containers,
+    { type: "PodScheduled", status: "True" },
+  ];
+  return [...others, ...own.map((condition) => withTransition(pod, condition, previous, nowMs))];
+}
+
+function isReadyToStart(pod: corev1.Pod, observed: PodObservation): boolean {
+  const need = sandboxNeed(pod, observed);
+  if (!("has" in need)) return false;
+  return (
+    observed.volumes === "mounted" || observed.containers.some(({ sandboxId }) => sandboxId === need.has.id)
+  );
+}
+
+function withTransition(
+  pod: corev1.Pod,
+  condition: Condition,
+  previous: corev1.PodStatus,
+  nowMs: number,
+): corev1.PodCondition {
+  const before = previous.conditions?.find(({ type }) => type === condition.type);
+  const lastTransitionTime =
+    before?.status === condition.status && before.lastTransitionTime
+      ? before.lastTransitionTime
+      : formatTime(nowMs);
+  return {
+    ...condition,
+    lastTransitionTime,
+    ...(pod.metadata.generation !== undefined && { observedGeneration: pod.metadata.generation }),
+  };
+}

@@ -1,0 +1,3 @@
+export type { Behaviour, Behaviours, ExecResult } from "./behaviour.ts";
+export { SimulatedImages } from "./images.ts";
+export { type SimulatedOptions, SimulatedRuntime } from "./runtime.ts";
