@@ -10,7 +10,7 @@ import { type FieldErrors, semanticallyEqual, validateDnsLabel } from "../../../
 import { isSidecar } from "../resources.ts";
 import type { AnyContainer, SpecContext } from "./context.ts";
 import { validateEnv, validateEnvFrom } from "./env.ts";
-import { validateEphemeralImage, validateImage } from "./image.ts";
+import { validateEphemeralImage, validateImage, validatePullPolicy } from "./image.ts";
 import { validateVolumeDevices, validateVolumeMounts } from "./mounts.ts";
 import { validatePorts, validateUniqueHostPorts } from "./ports.ts";
 import { validateLifecycle, validateProbes } from "./probes.ts";
@@ -149,10 +149,4 @@ function validateTerminationMessagePolicy(
   if (policy === "File" || policy === "FallbackToLogsOnError") return;
   if (!policy) errors.push(fieldRequired(path));
   else errors.push(fieldNotSupported(path, policy, ["File", "FallbackToLogsOnError"]));
-}
-
-export function validatePullPolicy(errors: FieldErrors, policy: string | undefined, path: string): void {
-  if (policy === "Always" || policy === "IfNotPresent" || policy === "Never") return;
-  if (!policy) errors.push(fieldRequired(path));
-  else errors.push(fieldNotSupported(path, policy, ["Always", "IfNotPresent", "Never"]));
 }

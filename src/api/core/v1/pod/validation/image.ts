@@ -1,4 +1,4 @@
-import { fieldInvalid, fieldRequired } from "../../../../../machinery/index.ts";
+import { fieldInvalid, fieldNotSupported, fieldRequired } from "../../../../../machinery/index.ts";
 import type { corev1 } from "../../../../index.ts";
 import type { FieldErrors } from "../../../../validation/values.ts";
 import type { AnyContainer } from "./context.ts";
@@ -19,3 +19,9 @@ export const validateEphemeralImage = (
   { image }: corev1.EphemeralContainer,
   path: string,
 ) => validateImageOfPod(errors, image, `${path}.image`);
+
+export function validatePullPolicy(errors: FieldErrors, policy: string | undefined, path: string): void {
+  if (policy === "Always" || policy === "IfNotPresent" || policy === "Never") return;
+  if (!policy) errors.push(fieldRequired(path));
+  else errors.push(fieldNotSupported(path, policy, ["Always", "IfNotPresent", "Never"]));
+}

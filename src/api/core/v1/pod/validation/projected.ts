@@ -12,7 +12,7 @@ import type { corev1 } from "../../../../index.ts";
 import { validateAnnotations, validateLabelSelector } from "../../../../validation/labels.ts";
 import { addInvalid, type FieldErrors } from "../../../../validation/values.ts";
 import { validateFileMode, validateVolumeFilePath } from "./paths.ts";
-import { validateDownwardFile, validateKeyToPath } from "./volumes.ts";
+import { validateDownwardFile, validateKeyToPath } from "./volume-files.ts";
 
 /** Claims the paths of a projected volume's files; a second claim is an error, shown as `shown`. */
 type ClaimPath = (file: string | undefined, shown: string | undefined) => void;

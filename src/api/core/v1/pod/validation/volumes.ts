@@ -10,12 +10,12 @@ import type { corev1 } from "../../../../index.ts";
 import { quantityOf } from "../../../../validation/quantities.ts";
 import { type FieldErrors, validateDnsLabel } from "../../../../validation/values.ts";
 import { validateClaimTemplate } from "./claim-template.ts";
-import { validatePullPolicy } from "./containers.ts";
 import type { SpecContext } from "./context.ts";
-import { fileFieldPaths, validateFieldRef, validateFileResourceFieldRef } from "./env.ts";
+import { validatePullPolicy } from "./image.ts";
 import { validateCsi, validateNetworkSource } from "./network-volumes.ts";
-import { validateFileMode, validateNoBacksteps, validateVolumeFilePath } from "./paths.ts";
+import { validateFileMode, validateNoBacksteps } from "./paths.ts";
 import { validateProjected } from "./projected.ts";
+import { validateDownwardFile, validateKeyToPath } from "./volume-files.ts";
 
 type Owner = SpecContext["owner"];
 type SourceName = Exclude<keyof corev1.Volume, "name">;
@@ -208,13 +208,6 @@ function validateKeys(
   });
 }
 
-export function validateKeyToPath(errors: FieldErrors, item: corev1.KeyToPath, path: string): void {
-  if (!item.key) errors.push(fieldRequired(`${path}.key`));
-  if (!item.path) errors.push(fieldRequired(`${path}.path`));
-  validateVolumeFilePath(errors, item.path, `${path}.path`);
-  validateFileMode(errors, item.mode, `${path}.mode`);
-}
-
 function validateDownwardAPI(
   errors: FieldErrors,
   { defaultMode, items }: corev1.DownwardAPIVolumeSource,
@@ -223,27 +216,6 @@ function validateDownwardAPI(
   validateFileMode(errors, defaultMode, `${path}.defaultMode`);
   // Upstream's paths have no index here.
   for (const file of items ?? []) validateDownwardFile(errors, file, path);
-}
-
-export function validateDownwardFile(
-  errors: FieldErrors,
-  file: corev1.DownwardAPIVolumeFile,
-  path: string,
-): void {
-  if (!file.path) errors.push(fieldRequired(`${path}.path`));
-  validateVolumeFilePath(errors, file.path, `${path}.path`);
-  if (file.fieldRef) {
-    validateFieldRef(errors, file.fieldRef, fileFieldPaths, `${path}.fieldRef`);
-    if (file.resourceFieldRef)
-      errors.push(
-        fieldInvalid(path, "resource", "fieldRef and resourceFieldRef can not be specified simultaneously"),
-      );
-  } else if (file.resourceFieldRef) {
-    validateFileResourceFieldRef(errors, file.resourceFieldRef, `${path}.resourceFieldRef`);
-  } else {
-    errors.push(fieldRequired(path, "one of fieldRef and resourceFieldRef is required"));
-  }
-  validateFileMode(errors, file.mode, `${path}.mode`);
 }
 
 function validateEphemeral(
