@@ -16,7 +16,7 @@ export interface Normalised {
  * Brings a parsed object into the form that is stored, in place, as a round trip through Go's struct does:
  *
  * - unknown fields are collected and removed; a value of the wrong type is an error;
- * - null, and an empty value where Go leaves it out, is removed;
+ * - null (and undefined, from a component of the same process), and an empty value where Go leaves it out, is removed;
  * - quantities and times become canonical.
  *
  * Defaults come later ({@link applyDefaults}). One walk; a type is compiled once for a registry.
@@ -116,7 +116,7 @@ function normaliseObject(plan: ObjectPlan, object: Record<string, unknown>, walk
       continue;
     }
     const value = object[key];
-    if (value === null) {
+    if (value === null || value === undefined) {
       delete object[key];
       continue;
     }
