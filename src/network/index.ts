@@ -1,0 +1,6 @@
+export {
+  type BridgeNetwork,
+  type BridgeNetworkOptions,
+  createBridgeNetwork,
+  purgeBridgeNetwork,
+} from "./bridge-network.ts";
