@@ -9,7 +9,7 @@ import {
 } from "../../../machinery/index.ts";
 import { wideColumn } from "../../columns.ts";
 import { defaultPodSpec } from "../../core/v1/pod/defaults.ts";
-import { unsupportedInPod } from "../../core/v1/pod/support.ts";
+import { unsupportedInPod } from "../../core/v1/pod/unsupported.ts";
 import { validatePodTemplate } from "../../core/v1/pod/validation/pod.ts";
 import type { corev1, metav1 } from "../../index.ts";
 import type { Column } from "../../kind.ts";

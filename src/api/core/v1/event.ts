@@ -1,4 +1,10 @@
-import { type FieldError, fieldInvalid, fieldRequired, isQualifiedName } from "../../../machinery/index.ts";
+import {
+  type FieldError,
+  fieldInvalid,
+  fieldRequired,
+  isPathSegmentName,
+  isQualifiedName,
+} from "../../../machinery/index.ts";
 import { ageOf } from "../../age.ts";
 import { column, nameColumn, timed, wideColumn } from "../../columns.ts";
 import type { corev1 } from "../../index.ts";
@@ -75,6 +81,8 @@ export const event: Kind<corev1.Event> = {
   strategy: {
     tracksGeneration: false,
     allowCreateOnUpdate: true,
+    // Made of the name of what it is about, which may be anything.
+    validateName: isPathSegmentName,
     validate: validateEvent,
   },
 };

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { decodedPod } from "../../../kind.suite.ts";
+import { podStrategy } from "./strategy.ts";
 
 const nginx = { name: "nginx", image: "nginx" };
 
@@ -143,4 +144,23 @@ test("serviceAccount is the old name of serviceAccountName", () => {
   const { spec } = decodedPod({ serviceAccount: "robot" });
   assert.equal(spec!.serviceAccountName, "robot");
   assert.equal(spec!.serviceAccount, "robot");
+});
+
+test("defaults are idempotent", () => {
+  const pod = decodedPod({
+    hostNetwork: true,
+    resources: { limits: { cpu: "2" } },
+    volumes: [{ name: "a" }, { name: "b", projected: { sources: [{ serviceAccountToken: { path: "t" } }] } }],
+    containers: [
+      {
+        ...nginx,
+        ports: [{ containerPort: 80 }],
+        livenessProbe: { grpc: { port: 1 } },
+        resources: { limits: { cpu: "1" } },
+      },
+    ],
+  });
+  const once = structuredClone(pod);
+  podStrategy.applyDefaults!(pod);
+  assert.deepEqual(pod, once);
 });

@@ -5,7 +5,7 @@ import { isPodTerminal } from "./conditions.ts";
 import { defaultPod } from "./defaults.ts";
 import { applyLabelKeys } from "./label-keys.ts";
 import { computeQosClass } from "./qos.ts";
-import { unsupportedInPod } from "./support.ts";
+import { unsupportedInPod } from "./unsupported.ts";
 import { validateNewPod, validatePod } from "./validation/pod.ts";
 import { validatePodStatusUpdate } from "./validation/status.ts";
 import { validatePodUpdate } from "./validation/update.ts";
@@ -17,6 +17,8 @@ export const podStrategy: Strategy<corev1.Pod> = {
   returnsDeletedObject: true,
   applyDefaults: defaultPod,
   prepareForCreate(pod) {
+    // What admission has added needs its defaults, too: an update could not add them.
+    defaultPod(pod);
     pod.status = { phase: "Pending", qosClass: computeQosClass(pod.spec!) };
     if (pod.spec!.schedulingGates?.length) pod.status.conditions = [gatedCondition];
     applyLabelKeys(pod);

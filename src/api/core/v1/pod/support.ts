@@ -1,6 +1,5 @@
-import { type FieldError, fieldForbidden } from "../../../../machinery/index.ts";
 import type { corev1 } from "../../../index.ts";
-import { type AnyContainer, eachContainer } from "./validation/context.ts";
+import type { AnyContainer } from "./validation/context.ts";
 
 /**
  * What becomes of each feature of a pod's spec here: a field that is accepted and then silently ignored would be a
@@ -90,16 +89,19 @@ export const podFeatures: readonly PodFeature[] = [
     "spec.containers[*].startupProbe",
     "spec.containers[*].lifecycle.postStart",
     "spec.containers[*].lifecycle.preStop",
+    "spec.containers[*].lifecycle.stopSignal",
     "spec.containers[*].restartPolicy",
     "spec.containers[*].restartPolicyRules",
     "spec.readinessGates",
     "spec.enableServiceLinks",
   ),
   container(
-    "warned",
-    "lifecycle.stopSignal",
-    "the image's stop signal is sent instead",
-    ({ lifecycle }) => lifecycle?.stopSignal !== undefined,
+    "rejected",
+    "restartPolicyRules",
+    "restarting all of a pod's containers (RestartAllContainers) is not done yet",
+    (each) =>
+      "restartPolicyRules" in each &&
+      (each.restartPolicyRules?.some(({ action }) => action === "RestartAllContainers") ?? false),
   ),
   container("warned", "resizePolicy", "resources cannot be changed in place yet", ({ resizePolicy }) =>
     isSet(resizePolicy),
@@ -113,7 +115,20 @@ export const podFeatures: readonly PodFeature[] = [
     "spec.volumes[*].secret",
     "spec.volumes[*].downwardAPI",
     "spec.volumes[*].projected",
+    "spec.containers[*].volumeMounts",
+    "spec.containers[*].volumeMounts[*].subPath",
+    "spec.containers[*].volumeMounts[*].subPathExpr",
+    "spec.containers[*].volumeMounts[*].mountPropagation",
+    "spec.containers[*].volumeMounts[*].recursiveReadOnly",
   ),
+  {
+    field: "spec.volumes[*].emptyDir.sizeLimit",
+    support: "warned",
+    text: "the limit is not enforced on disk, only in memory (`medium: Memory`)",
+    of: "volume",
+    at: "emptyDir.sizeLimit",
+    isUsed: ({ emptyDir }) => emptyDir?.sizeLimit !== undefined && emptyDir.medium !== "Memory",
+  },
   volume("persistentVolumeClaim", noClaims),
   volume("ephemeral", noClaims),
   volume("csi", "CSI drivers are not served yet"),
@@ -180,9 +195,13 @@ export const podFeatures: readonly PodFeature[] = [
     "spec.securityContext.runAsGroup",
     "spec.securityContext.runAsNonRoot",
     "spec.securityContext.supplementalGroups",
+    "spec.securityContext.supplementalGroupsPolicy",
     "spec.securityContext.fsGroup",
+    "spec.securityContext.fsGroupChangePolicy",
     "spec.securityContext.seccompProfile",
     "spec.securityContext.sysctls",
+    "spec.securityContext.appArmorProfile",
+    "spec.securityContext.seLinuxOptions",
     "spec.containers[*].securityContext.privileged",
     "spec.containers[*].securityContext.capabilities",
     "spec.containers[*].securityContext.readOnlyRootFilesystem",
@@ -195,6 +214,7 @@ export const podFeatures: readonly PodFeature[] = [
     "spec.resources",
     "spec.containers[*].resources.limits.cpu",
     "spec.containers[*].resources.limits.memory",
+    "spec.containers[*].resources.limits[hugepages-*]",
     "spec.containers[*].resources.requests",
   ),
   container(
@@ -222,34 +242,13 @@ export const podFeatures: readonly PodFeature[] = [
   spec(
     "warned",
     "priorityClassName",
-    "priority classes are not served yet; the pod has priority 0",
+    "pods are scheduled in the order of their priority, but none is preempted yet",
     (value) => Boolean(value.priorityClassName),
   ),
 ];
 
-type Unsupported = Exclude<PodFeature, { support: "works" }>;
-const unsupported = podFeatures.filter((feature): feature is Unsupported => feature.support !== "works");
-const ofSpec = unsupported.filter((feature) => feature.of === "spec");
-const ofVolumes = unsupported.filter((feature) => feature.of === "volume");
-const ofContainers = unsupported.filter((feature) => feature.of === "container");
-
-/** What of a spec cannot be honoured: errors for what is refused, texts for what is not done. */
-export function unsupportedInPod(
-  podSpec: corev1.PodSpec,
-  path: string,
-): { errors: FieldError[]; warnings: string[] } {
-  const errors: FieldError[] = [];
-  const warnings: string[] = [];
-  const found = ({ support, text, at }: Unsupported, below: string) => {
-    if (support === "rejected") errors.push(fieldForbidden(`${below}.${at}`, text));
-    else warnings.push(`${below}.${at}: ${text}`);
-  };
-  for (const feature of ofSpec) if (feature.isUsed(podSpec)) found(feature, path);
-  podSpec.volumes?.forEach((each, i) => {
-    for (const feature of ofVolumes) if (feature.isUsed(each)) found(feature, `${path}.volumes[${i}]`);
-  });
-  eachContainer(podSpec, path, (each, at) => {
-    for (const feature of ofContainers) if (feature.isUsed(each)) found(feature, at);
-  });
-  return { errors, warnings };
-}
+/** Annotations that other implementations of Kubernetes' networks act on. */
+export const unsupportedAnnotations: ReadonlyMap<string, string> = new Map([
+  ["kubernetes.io/ingress-bandwidth", "bandwidth is not limited"],
+  ["kubernetes.io/egress-bandwidth", "bandwidth is not limited"],
+]);

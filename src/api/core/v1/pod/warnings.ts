@@ -4,7 +4,8 @@ import { quantityOf } from "../../../validation/quantities.ts";
 import { addressWarnings } from "../../../validation/values.ts";
 import { deprecatedNodeLabel } from "../node/deprecated-labels.ts";
 import { portWarnings } from "./port-warnings.ts";
-import { unsupportedInPod } from "./support.ts";
+import { unsupportedAnnotations } from "./support.ts";
+import { unsupportedInPod } from "./unsupported.ts";
 import {
   appArmorAnnotation,
   seccompContainerAnnotation,
@@ -53,6 +54,8 @@ function specWarnings(spec: corev1.PodSpec, { annotations }: ObjectMeta, prefix:
   for (const key in annotations) {
     if (deprecatedAnnotations[key])
       warnings.push(`${prefix}metadata.annotations[${key}]: ${deprecatedAnnotations[key]}`);
+    const unsupported = unsupportedAnnotations.get(key);
+    if (unsupported) warnings.push(`${prefix}metadata.annotations[${key}]: ${unsupported}`);
   }
   warnings.push(...volumeWarnings(spec.volumes ?? [], `${path}.volumes`));
   addRepetitionWarnings(warnings, spec, path);

@@ -112,7 +112,8 @@ const restartsAll = (spec: corev1.PodSpec) =>
  */
 export function shouldRestart(container: corev1.Container, spec: corev1.PodSpec, exitCode: number): boolean {
   for (const { action, exitCodes } of container.restartPolicyRules ?? []) {
-    if (action !== "Restart" || !exitCodes) continue;
+    // Restarting all restarts this one.
+    if ((action !== "Restart" && action !== "RestartAllContainers") || !exitCodes) continue;
     const isListed = exitCodes.values?.includes(exitCode) ?? false;
     if (isListed === (exitCodes.operator === "In")) return true;
   }
