@@ -16,16 +16,22 @@ export async function authorizeResource(
   const resource = resourceOf(what.storage.kind);
   // A namespace is in itself: so that a role of one namespace can be about the namespace too.
   const namespace = resource.group === "" && resource.resource === "namespaces" ? what.name : what.namespace;
+  const name = what.name ?? selectedName(what.options?.fieldSelector);
   const attributes: ResourceAttributes = {
     user: caller.user,
     verb: what.verb,
     ...resource,
     ...(what.subresource && { subresource: what.subresource }),
     ...(namespace && { namespace }),
-    ...(what.name && { name: what.name }),
+    ...(name && { name }),
     ...(what.options?.fieldSelector && { fieldSelector: what.options.fieldSelector }),
   };
   await require(serving, attributes);
+}
+
+/** A list or watch of one object by its name is about that object. As `request.RequestInfoFactory`. */
+function selectedName(fieldSelector: string | undefined): string | undefined {
+  return fieldSelector && /(?:^|,)metadata\.name==?([^,=!]+)/.exec(fieldSelector)?.[1];
 }
 
 /** The same for a resource that is only asked. */
