@@ -29,6 +29,7 @@ export function createProgram(options: ProgramOptions, exit: (code: number) => v
     .version(options.version, "-V, --version")
     .showHelpAfterError("(see --help)")
     .exitOverride()
+    .enablePositionalOptions()
     .configureHelp({ sortSubcommands: false });
 
   const command = (on: Command, usage: string, description: string) =>
@@ -71,7 +72,6 @@ export function createProgram(options: ProgramOptions, exit: (code: number) => v
       const binary = findKubectl(context.env.PATH ?? "", context.cacheDir);
       exit(await runKubectl(binary, context.dir.kubeconfig, args));
     });
-  program.enablePositionalOptions();
 
   const image = program.command("image").description("the images pods run from");
   command(image, "load", "load an OCI layout, an OCI archive or a docker archive")
