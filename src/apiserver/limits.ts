@@ -38,7 +38,7 @@ export const updateRetriesMax = 100;
 export const generateNameTriesMax = 8;
 /** Deletions under way of one deletecollection. */
 export const deleteCollectionWorkers = 64;
-/** Objects one step of a list reads; a step is one turn of the event loop at most. */
+/** Objects that a page with a selector looks at in one step: so that a page of one does not take a step an object. */
 export const listPageSize = 500;
 /** Bodies above this are compressed for clients that ask. As apiserver's `defaultGzipThresholdBytes`. */
 export const gzipBytesMin = 128 * 1024;

@@ -1,6 +1,7 @@
-import { methodNotAllowed, noSuchResource } from "../machinery/index.ts";
+import { badRequest, methodNotAllowed, noSuchResource } from "../machinery/index.ts";
 import { authorizeResource } from "./authorize.ts";
 import type { Call, Caller, Outcome, Serving } from "./context.ts";
+import { connections } from "./subresources/connections.ts";
 import { subresources } from "./subresources/index.ts";
 import { create } from "./verbs/create.ts";
 import { deleteObject } from "./verbs/delete.ts";
@@ -32,7 +33,15 @@ export async function perform(serving: Serving, caller: Caller, call: Call): Pro
   }
 }
 
-function performSubresource(serving: Serving, caller: Caller, call: Call, name: string): Promise<Outcome> {
+async function performSubresource(
+  serving: Serving,
+  caller: Caller,
+  call: Call,
+  name: string,
+): Promise<Outcome> {
+  if (connections.has(name) && call.storage.kind.subresources?.includes(name)) {
+    throw badRequest("unable to upgrade: missing upgrade headers in request");
+  }
   const subresource = subresources.get(name);
   if (!subresource?.servedFor(call.storage.kind)) throw noSuchResource();
   const verb = subresource.verbs[call.verb];

@@ -61,6 +61,36 @@ export function frameOf(pieces: readonly (Buffer | string)[]): Frame {
   return frame;
 }
 
+/** A frame that is filled bit by bit. */
+export class FrameBuffer {
+  readonly #frame: Buffer;
+  readonly #end: number;
+  #at = chunkHeadBytes;
+
+  constructor(payloadBytesMax: number) {
+    this.#frame = Buffer.allocUnsafeSlow(chunkHeadBytes + payloadBytesMax + chunkTailBytes);
+    this.#end = chunkHeadBytes + payloadBytesMax;
+  }
+
+  get length(): number {
+    return this.#at - chunkHeadBytes;
+  }
+
+  /** Takes what fits of `bytes` after `from`; returns how far that is. */
+  write(bytes: Uint8Array, from: number): number {
+    const until = Math.min(bytes.length, from + this.#end - this.#at);
+    this.#frame.set(from === 0 && until === bytes.length ? bytes : bytes.subarray(from, until), this.#at);
+    this.#at += until - from;
+    return until;
+  }
+
+  finish(): Frame {
+    this.#frame.write(`${this.length.toString(16).padStart(8, "0")}\r\n`, 0, "latin1");
+    this.#frame.write("\r\n", this.#at, "latin1");
+    return this.#frame.subarray(0, this.#at + chunkTailBytes);
+  }
+}
+
 /** The event alone. */
 export const payloadOf = (frame: Frame) => frame.subarray(chunkHeadBytes, frame.length - chunkTailBytes);
 

@@ -2,7 +2,7 @@ import { ageOf, type Kind } from "../../api/index.ts";
 import type { KubeObject } from "../../machinery/index.ts";
 import type { Entry } from "../../store/index.ts";
 import type { ItemWriter } from "./form.ts";
-import { partialMetadataBytes, partialMetadataOf } from "./partial-metadata.ts";
+import { partialMetadataOf } from "./partial-metadata.ts";
 
 /** What of the object comes with its row. As `metav1.IncludeObjectPolicy`. */
 export type IncludeObject = "None" | "Metadata" | "Object";
@@ -49,7 +49,8 @@ function objectBytes(entry: Entry, include: IncludeObject): string {
     case "None":
       return "null";
     case "Metadata":
-      return partialMetadataBytes(entry).toString();
+      // Not as a form of its own: it would be kept twice.
+      return JSON.stringify(partialMetadataOf(entry.object));
     case "Object":
       return entry.bytes.toString();
   }

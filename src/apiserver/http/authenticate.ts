@@ -4,6 +4,9 @@ import { forbidden, unauthorized } from "../../machinery/index.ts";
 import type { Serving } from "../context.ts";
 import type { Exchange } from "./exchange.ts";
 
+/** What of a request tells who makes it. */
+type Asked = Pick<Exchange, "header" | "socket">;
+
 /** Who makes a request: by client certificate, by token, or nobody known. */
 export class Authentication {
   readonly #authenticator: Authenticator;
@@ -14,7 +17,7 @@ export class Authentication {
     this.#authenticator = authenticator;
   }
 
-  async userOf(exchange: Exchange): Promise<UserInfo> {
+  async userOf(exchange: Asked): Promise<UserInfo> {
     const authorization = exchange.header("authorization");
     const known = authorization === undefined ? this.#bySocket.get(exchange.socket) : undefined;
     if (known) return known;
@@ -46,7 +49,7 @@ function tokenOf(authorization: string): string | undefined {
 }
 
 /** Requests as another user (`kubectl --as`), for those who may. As `filters.WithImpersonation`. */
-export async function impersonated(serving: Serving, exchange: Exchange, user: UserInfo): Promise<UserInfo> {
+export async function impersonated(serving: Serving, exchange: Asked, user: UserInfo): Promise<UserInfo> {
   const name = exchange.header("impersonate-user");
   const groups =
     exchange

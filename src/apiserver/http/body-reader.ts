@@ -16,24 +16,27 @@ export function readAll(
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let bytes = 0;
-    const timer = clock.after(requestMsMax, () =>
-      settle(() => reject(timeout("the body of the request did not arrive in time"))),
-    );
-    const settle = (done: () => void) => {
-      timer.cancel();
-      stream.removeAllListeners("data");
-      done();
-    };
-    stream.on("data", (chunk: Buffer) => {
+    const onData = (chunk: Buffer) => {
       bytes += chunk.length;
-      if (bytes > bytesMax) return settle(() => reject(tooLarge()));
-      chunks.push(chunk);
-    });
-    stream.once("end", () =>
-      settle(() => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, bytes))),
+      if (bytes > bytesMax) fail(tooLarge());
+      else chunks.push(chunk);
+    };
+    const onEnd = () => {
+      settle();
+      resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, bytes));
+    };
+    const onCut = () => fail(badRequest("the body of the request was cut off"));
+    const timer = clock.after(requestMsMax, () =>
+      fail(timeout("the body of the request did not arrive in time")),
     );
-    const cut = () => settle(() => reject(badRequest("the body of the request was cut off")));
-    stream.once("error", cut);
-    stream.once("close", cut);
+    const settle = () => {
+      timer.cancel();
+      stream.off("data", onData).off("end", onEnd).off("error", onCut).off("close", onCut);
+    };
+    const fail = (error: Error) => {
+      settle();
+      reject(error);
+    };
+    stream.on("data", onData).on("end", onEnd).on("error", onCut).on("close", onCut);
   });
 }

@@ -83,18 +83,14 @@ class Http1Stream implements AnswerStream {
     const { body } = this;
     const { socket } = body;
     // Behind an answer that is still being sent (pipelining) the response waits without a socket.
-    if (!socket || !this.#isChunked) {
+    if (!socket) {
       for (const frame of frames) body.write(payloadOf(frame));
       return;
     }
-    // A frame is a chunk already: past the response, which would frame and hold each of them once more.
-    if (frames.length === 1) {
-      socket.write(frames[0]!);
-      return;
-    }
-    socket.cork();
-    for (const frame of frames) socket.write(frame);
-    socket.uncork();
+    // A frame is a chunk already: past the response, which would frame, hold and copy each of them once more.
+    if (frames.length > 1) socket.cork();
+    for (const frame of frames) socket.write(this.#isChunked ? frame : payloadOf(frame));
+    if (frames.length > 1) socket.uncork();
   }
 
   get pendingBytes(): number {

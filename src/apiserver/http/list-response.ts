@@ -1,15 +1,24 @@
 import { once } from "node:events";
-import type { Writable } from "node:stream";
-import { constants, createGzip } from "node:zlib";
+import { createGzip } from "node:zlib";
 import type { Clock } from "../../base/index.ts";
 import type { ListPage } from "../context.ts";
-import type { Form, ItemWriter, ListBody } from "../forms/form.ts";
+import {
+  type Form,
+  type Frame,
+  FrameBuffer,
+  type ItemWriter,
+  type ListBody,
+  payloadOf,
+} from "../forms/form.ts";
 import { gzipBytesMin, writeChunkBytes } from "../limits.ts";
 import { Turn } from "../registry/turn.ts";
-import type { Exchange } from "./exchange.ts";
+import type { AnswerStream, Exchange } from "./exchange.ts";
 
 /** Fast rather than small: a list is read once, mostly by a neighbour. As apiserver's `defaultGzipContentEncodingLevel`. */
 const gzipLevel = 1;
+
+/** What may wait for the client: more would only be memory. */
+const pendingBytesMax = 2 * writeChunkBytes;
 
 /** Writes a list, in pieces as the client takes them when it is long, so that no list is ever whole in memory twice. */
 export async function sendList(
@@ -42,6 +51,8 @@ async function streamList(
   count: number,
   clock: Clock,
 ): Promise<void> {
+  const gone = new AbortController();
+  exchange.onClose(() => gone.abort());
   const gzip = acceptsGzip(exchange) && (body.bytes ?? gzipBytesMin) >= gzipBytesMin;
   const extra = gzip
     ? ["content-encoding", "gzip", "vary", "Accept-Encoding"]
@@ -49,30 +60,59 @@ async function streamList(
       ? []
       : ["content-length", String(body.bytes)];
   const answer = exchange.stream(200, [...headers, ...extra]);
-  const gone = new AbortController();
-  exchange.onClose(() => gone.abort());
-  let out: Writable = answer.body;
-  if (gzip) {
-    // zlib works in the thread pool.
-    out = createGzip({
-      level: gzipLevel,
-      chunkSize: writeChunkBytes,
-      strategy: constants.Z_DEFAULT_STRATEGY,
-    });
-    out.pipe(answer.body);
-    gone.signal.addEventListener("abort", () => out.destroy());
-  }
+  const sink = gzip ? gzipSink(answer, gone.signal) : plainSink(answer, gone.signal);
   try {
-    await writePieces(out, body, count, clock, gone.signal);
-    out.end();
+    await writePieces(sink, body, count, clock, gone.signal);
+    sink.end();
   } catch (error) {
     if (!gone.signal.aborted) throw error;
   }
 }
 
+/** Where chunks go, one after the other. */
+interface ChunkSink {
+  write(chunk: Frame): Promise<void> | undefined;
+  end(): void;
+}
+
+function plainSink(answer: AnswerStream, signal: AbortSignal): ChunkSink {
+  return {
+    write: (chunk) => {
+      answer.writeFrames([chunk]);
+      return answer.pendingBytes > pendingBytesMax ? drained(answer, signal) : undefined;
+    },
+    end: () => answer.end(),
+  };
+}
+
+function drained(answer: AnswerStream, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onGone = () => reject(signal.reason);
+    signal.addEventListener("abort", onGone, { once: true });
+    answer.onDrain(() => {
+      signal.removeEventListener("abort", onGone);
+      resolve();
+    });
+  });
+}
+
+/** zlib works in the thread pool. */
+function gzipSink(answer: AnswerStream, signal: AbortSignal): ChunkSink {
+  const gzip = createGzip({ level: gzipLevel, chunkSize: writeChunkBytes });
+  gzip.pipe(answer.body);
+  signal.addEventListener("abort", () => gzip.destroy());
+  return {
+    write: (chunk) => {
+      const isFull = !gzip.write(payloadOf(chunk)) && gzip.writableLength > pendingBytesMax;
+      return isFull ? once(gzip, "drain", { signal }).then(() => {}) : undefined;
+    },
+    end: () => gzip.end(),
+  };
+}
+
 /** Writes in chunks of {@link writeChunkBytes}, waits for the client where it is slower, and yields where it is not. */
 async function writePieces(
-  out: Writable,
+  sink: ChunkSink,
   body: ListBody,
   count: number,
   clock: Clock,
@@ -83,50 +123,41 @@ async function writePieces(
   chunks.write(body.head);
   for (let i = 0; i < count; i++) {
     body.item(i, chunks);
-    if (chunks.full.length > 0) await flush(out, chunks, signal);
+    if (chunks.full.length > 0) await flush(sink, chunks, signal);
     if (turn.isOver) await turn.yield();
     if (signal.aborted) return;
   }
   chunks.write(body.tail);
   chunks.finish();
-  await flush(out, chunks, signal);
+  await flush(sink, chunks, signal);
 }
 
-async function flush(out: Writable, chunks: ChunkWriter, signal: AbortSignal): Promise<void> {
+async function flush(sink: ChunkSink, chunks: ChunkWriter, signal: AbortSignal): Promise<void> {
   for (const chunk of chunks.take()) {
-    if (signal.aborted || out.destroyed) return;
-    if (!out.write(chunk) && out.writableLength > writeChunkBytes) await once(out, "drain", { signal });
+    if (signal.aborted) return;
+    await sink.write(chunk);
   }
 }
 
-/** Gathers pieces into chunks: one write of 256 KiB costs what one of 1 KiB does. */
+/** Gathers pieces into chunks, framed for HTTP/1.1: one write of 256 KiB costs what one of 1 KiB does. */
 class ChunkWriter implements ItemWriter {
-  full: Buffer[] = [];
-  #chunk = Buffer.allocUnsafeSlow(writeChunkBytes);
-  #at = 0;
+  full: Frame[] = [];
+  #chunk = new FrameBuffer(writeChunkBytes);
 
   write(bytes: Uint8Array): void {
-    let from = 0;
+    let from = this.#chunk.write(bytes, 0);
     while (from < bytes.length) {
-      const room = writeChunkBytes - this.#at;
-      const part = from === 0 && bytes.length <= room ? bytes : bytes.subarray(from, from + room);
-      this.#chunk.set(part, this.#at);
-      this.#at += part.length;
-      from += part.length;
-      if (this.#at === writeChunkBytes) {
-        this.full.push(this.#chunk);
-        this.#chunk = Buffer.allocUnsafeSlow(writeChunkBytes);
-        this.#at = 0;
-      }
+      this.full.push(this.#chunk.finish());
+      this.#chunk = new FrameBuffer(writeChunkBytes);
+      from = this.#chunk.write(bytes, from);
     }
   }
 
   finish(): void {
-    if (this.#at > 0) this.full.push(this.#chunk.subarray(0, this.#at));
-    this.#at = 0;
+    if (this.#chunk.length > 0) this.full.push(this.#chunk.finish());
   }
 
-  take(): Buffer[] {
+  take(): Frame[] {
     const taken = this.full;
     this.full = [];
     return taken;

@@ -29,6 +29,19 @@ export interface UpgradeRequest {
   head: Buffer;
 }
 
+/** As fast as the processor has it: with AES in hardware the short key costs a quarter less, and Go's clients prefer it too. */
+const ciphers = [
+  "TLS_AES_128_GCM_SHA256",
+  "TLS_AES_256_GCM_SHA384",
+  "TLS_CHACHA20_POLY1305_SHA256",
+  "ECDHE-ECDSA-AES128-GCM-SHA256",
+  "ECDHE-RSA-AES128-GCM-SHA256",
+  "ECDHE-ECDSA-AES256-GCM-SHA384",
+  "ECDHE-RSA-AES256-GCM-SHA384",
+  "ECDHE-ECDSA-CHACHA20-POLY1305",
+  "ECDHE-RSA-CHACHA20-POLY1305",
+].join(":");
+
 /** How long the headers of a request may take, and a connection may idle before its first. */
 const headersMsMax = 30_000;
 /** How long a client may keep an idle connection; longer than Go's 90 s, so that the client is the one to close. */
@@ -92,6 +105,8 @@ export class Listener {
       // A certificate of somebody else is a 401, not a broken connection.
       rejectUnauthorized: false,
       minVersion: "TLSv1.2",
+      ciphers,
+      honorCipherOrder: true,
       handshakeTimeout: headersMsMax,
     });
     this.#tls.maxConnections = connectionsMax;

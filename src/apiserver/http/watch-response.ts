@@ -104,7 +104,10 @@ export class WatchResponse implements WatchConsumer {
 
   #pump(): void {
     while (this.#next < this.#waiting.length) {
-      if (this.#isOver || !this.#hasRoom()) return this.#block();
+      if (this.#isOver || !this.#hasRoom()) {
+        this.#block();
+        return;
+      }
       const until = Math.min(this.#next + framesPerWrite, this.#waiting.length);
       const frames: Buffer[] = [];
       for (; this.#next < until; this.#next++) {

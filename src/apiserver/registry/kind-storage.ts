@@ -1,14 +1,13 @@
 import type { Kind } from "../../api/index.ts";
 import type { KubeObject } from "../../machinery/index.ts";
 import type { Draft, Entry, Revision, Store } from "../../store/index.ts";
-import { deepFreeze } from "./json-value.ts";
 import { keyPrefix, requirePathSegment } from "./keys.ts";
 
 /**
  * The objects of one kind in the store.
  *
  * - What is written stands in the store as the JSON that clients get: kind, apiVersion and resourceVersion included.
- * - The object given to `put` is owned by the store from then on, and frozen.
+ * - The object given to `put` is owned by the store from then on, and freezes it when it is first read.
  *
  * Counterpart upstream: `k8s.io/apiserver/pkg/storage/etcd3`.
  */
@@ -63,6 +62,6 @@ export function draftOf(object: KubeObject): Draft {
       metadata: { ...metadata, resourceVersion: String(revision) },
       ...rest,
     };
-    return { bytes: Buffer.from(JSON.stringify(stored)), object: deepFreeze(stored) };
+    return { bytes: Buffer.from(JSON.stringify(stored)), object: stored };
   };
 }

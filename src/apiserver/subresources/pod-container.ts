@@ -1,4 +1,4 @@
-import type { ContainerTarget } from "../../client/index.ts";
+import type { ContainerTarget, PodTarget } from "../../client/index.ts";
 import { badRequest, type KubeObject, notFound } from "../../machinery/index.ts";
 import type { Call } from "../context.ts";
 
@@ -15,12 +15,12 @@ export async function podOf(call: Call): Promise<KubeObject> {
  */
 export function containerOf(pod: KubeObject, named: string | undefined): ContainerTarget {
   const names = (field: string): string[] => (pod.spec[field] ?? []).map((container: any) => container.name);
-  const { name, namespace, uid } = pod.metadata;
+  const { name } = pod.metadata;
   const containers = names("containers");
   const initContainers = names("initContainers");
   const ephemeralContainers = names("ephemeralContainers");
   const all = [...containers, ...initContainers, ...ephemeralContainers];
-  const target = (container: string) => ({ namespace: namespace!, name: name!, uid: uid!, container });
+  const target = (container: string): ContainerTarget => ({ ...podTarget(pod), container });
   if (named) {
     if (!all.includes(named)) throw badRequest(`container ${named} is not valid for pod ${name}`);
     return target(named);
@@ -31,4 +31,16 @@ export function containerOf(pod: KubeObject, named: string | undefined): Contain
   if (ephemeralContainers.length > 0)
     message += ` or one of the ephemeral containers: [${ephemeralContainers.join(" ")}]`;
   throw badRequest(message);
+}
+
+export function podTarget(pod: KubeObject): PodTarget {
+  const { namespace, name, uid } = pod.metadata;
+  return { namespace: namespace!, name: name!, uid: uid! };
+}
+
+/** The node that the pod runs on. */
+export function nodeOf(pod: KubeObject): string {
+  const nodeName: string | undefined = pod.spec.nodeName;
+  if (!nodeName) throw badRequest(`pod ${pod.metadata.name} does not have a host assigned`);
+  return nodeName;
 }

@@ -72,8 +72,8 @@ async function collect(
   const turn = new Turn(serving.clock);
   let { at, after } = start;
   for (;;) {
-    const wanted =
-      limit > 0 ? (matches ? listPageSize : Math.min(limit - found.length, listPageSize)) : listPageSize;
+    // Without a limit, everything: entries are references, and what they hold is in memory anyway.
+    const wanted = limit > 0 ? (matches ? Math.max(limit, listPageSize) : limit) : undefined;
     const range = await rangeOf(serving, start, { at, after, limit: wanted });
     at = range.revision;
     const { entries } = range;
@@ -104,13 +104,13 @@ function testOf({ name, matches }: Selection): ((entry: Entry) => boolean) | und
 async function rangeOf(
   serving: Serving,
   start: ListStart,
-  options: { at: Revision; after: string | undefined; limit: number },
+  options: { at: Revision; after: string | undefined; limit: number | undefined },
 ): Promise<Range> {
   try {
     return await serving.store.range(start.prefix, {
       at: options.at,
       ...(options.after !== undefined && { after: options.after }),
-      limit: options.limit,
+      ...(options.limit !== undefined && { limit: options.limit }),
     });
   } catch (error) {
     if (error instanceof CompactedError) throw expired(start, options.after);
@@ -144,7 +144,7 @@ function startOf(serving: Serving, call: Call): ListStart {
       throw badRequest("specifying resource version is not allowed when using continue");
     }
     const { revision, after } = decodeContinue(token);
-    return { prefix, at: revision > 0 ? revision : 0, after: prefix + after };
+    return { prefix, at: Math.max(revision, 0), after: prefix + after };
   }
   if (!resourceVersion) return { prefix, at: 0 };
   const asked = parseResourceVersion(resourceVersion);
