@@ -208,6 +208,20 @@ export const podFeatures: readonly PodFeature[] = [
     "spec.containers[*].securityContext.allowPrivilegeEscalation",
   ),
   spec("rejected", "hostUsers", "user namespaces are not made yet", ({ hostUsers }) => hostUsers === false),
+  {
+    field: "spec.securityContext.windowsOptions",
+    support: "warned",
+    text: "there are no Windows nodes",
+    of: "spec",
+    at: "securityContext.windowsOptions",
+    isUsed: ({ securityContext }) => securityContext?.windowsOptions !== undefined,
+  },
+  container(
+    "warned",
+    "securityContext.windowsOptions",
+    "there are no Windows nodes",
+    ({ securityContext }) => securityContext?.windowsOptions !== undefined,
+  ),
 
   // Resources
   ...works(
