@@ -123,13 +123,14 @@ function planContainers(
   for (const container of (pod.spec!.ephemeralContainers ?? []) as corev1.Container[]) {
     if (!newest(observed, container.name)) start(container, "ephemeral");
   }
+  if (isDone(pod, observed, sandbox)) {
+    // All main containers are done: the sidecars are not to hold the pod up.
+    // Once they have ended too the phase is final, and the rest follows from that.
+    return [...steps, ...killAll(pod, observed, "PodCompleted")];
+  }
   const init = planInitContainers(pod, observed);
   if (init.failed) return [...steps, ...killAll(pod, observed, "PodCompleted")];
   const mains = init.initialized ? planMains(pod, observed) : undefined;
-  if (mains && mains.kept === 0 && mains.start.length === 0 && mains.kills.length === 0) {
-    // All main containers are done: the sidecars are not to hold the pod up.
-    return [...steps, ...killAll(pod, observed, "PodCompleted"), ...stopWhenIdle(pod, observed, sandbox)];
-  }
   steps.push(...init.kills);
   const beingKilled = new Set(
     [...init.kills, ...(mains?.kills ?? [])].map((step) => (step as { container: string }).container),
@@ -144,11 +145,14 @@ function planContainers(
   return steps;
 }
 
-function stopWhenIdle(_pod: corev1.Pod, observed: PodObservation, sandbox: ObservedSandbox): Step[] {
-  const idle = observed.containers.every(
-    (container) => container.state !== "running" && container.state !== "unknown",
-  );
-  return idle && observed.underway.size === 0 ? [{ do: "stopSandbox", sandboxId: sandbox.id }] : [];
+/** Every main container has run in this sandbox, has ended, and is not to run again. */
+function isDone(pod: corev1.Pod, observed: PodObservation, sandbox: ObservedSandbox): boolean {
+  return pod.spec!.containers.every((container) => {
+    const latest = newest(observed, container.name);
+    return (
+      latest?.state === "exited" && latest.sandboxId === sandbox.id && !shouldRun(pod, container, observed)
+    );
+  });
 }
 
 /** The main containers, of a pod that has been initialized. */

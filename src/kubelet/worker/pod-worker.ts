@@ -10,6 +10,7 @@ import type {
   ObservedContainer,
   ObservedSandbox,
   PodObservation,
+  ProbeVerdict,
   StartFailure,
 } from "../plan/observation.ts";
 import { isTerminating, planPod } from "../plan/plan-pod.ts";
@@ -183,19 +184,12 @@ export class PodWorker {
   }
 
   async #pass(): Promise<void> {
-    const { clock, statuses, probes } = this.#services;
+    const { clock, statuses } = this.#services;
     const observed = await this.#observe();
     if (this.#mode !== "working") return;
     this.#observed = observed;
     for (const tell of this.#changed.splice(0)) tell();
 
-    const running = observed.containers.filter(({ state }) => state === "running");
-    probes.sync(
-      this.#pod,
-      isTerminating(this.#pod, observed) && running.length === 0 ? [] : running,
-      this.#podIp(),
-      () => this.wake(),
-    );
     const nowMs = clock.now();
     const steps = planPod(this.#pod, observed, nowMs);
     this.#perform(steps, nowMs);
@@ -229,7 +223,7 @@ export class PodWorker {
   }
 
   async #observe(): Promise<PodObservation> {
-    const { messages, probes, runtime } = this.#services;
+    const { messages, runtime } = this.#services;
     const found = await Promise.all(this.#sandboxIds.map((id) => runtime.podSandboxStatus(id)));
     const lists = await Promise.all(
       this.#sandboxIds.map((sandboxId) => runtime.listContainers({ sandboxId })),
@@ -259,11 +253,7 @@ export class PodWorker {
         this.#volumes || (this.#hasVolumes && isTerminating(this.#pod, { phase: this.#phase() }))
           ? "mounted"
           : "unmounted",
-      probes: new Map(
-        containers
-          .map(({ id }) => [id, probes.verdict(id)] as const)
-          .filter((entry): entry is [string, NonNullable<(typeof entry)[1]>] => entry[1] !== undefined),
-      ),
+      probes: this.#verdicts(containers, sandboxes),
       failures: this.#failures,
       sandboxRetryAtMs: this.#sandboxRetryAtMs,
       volumesRetryAtMs: this.#volumesRetryAtMs,
@@ -274,6 +264,22 @@ export class PodWorker {
       restartCounts: this.#restartCounts,
       startTimeMs: this.#startTimeMs,
     };
+  }
+
+  /** The probes of what runs now, and what they say. */
+  #verdicts(containers: readonly ObservedContainer[], sandboxes: readonly ObservedSandbox[]) {
+    const { hostIps, probes } = this.#services;
+    const running = containers.filter(({ state }) => state === "running");
+    const ip = this.#pod.spec!.hostNetwork
+      ? hostIps()[0]
+      : sandboxes.find(({ state }) => state === "ready")?.ips[0];
+    probes.sync(this.#pod, running, ip, () => this.wake());
+    const verdicts = new Map<string, ProbeVerdict>();
+    for (const { id } of running) {
+      const verdict = probes.verdict(id);
+      if (verdict) verdicts.set(id, verdict);
+    }
+    return verdicts;
   }
 
   #wakeAfter(delayMs: number): void {
