@@ -49,6 +49,7 @@ import {
   purgeOciRuntime,
   type Runtime,
   readRegistriesConfig,
+  unmountBelow,
 } from "./runtime/index.ts";
 import { Scheduler } from "./scheduler/index.ts";
 import { createMemoryStore, openLmdbStore, type Store } from "./store/index.ts";
@@ -427,6 +428,8 @@ export const clusterModule: ClusterModule = {
     await purgeOciRuntime({ dir: dir.runtime, runDir, cgroupRoot, clock });
     await purgeBridgeNetwork({ dir: dir.network, instance: id });
     await stopLocalRegistry({ dir: dir.registry, clock });
+    // Volumes of pods and what is kept in memory.
+    await unmountBelow(dir.root);
     await rm(dir.root, { recursive: true, force: true });
   },
 };

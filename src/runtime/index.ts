@@ -1,6 +1,5 @@
 export * from "./contract.ts";
 export type { ImageStore } from "./image-store.ts";
-export * from "./linux/index.ts";
 export {
   createImageStore,
   type ImageStoreOptions,
@@ -8,6 +7,8 @@ export {
   type RegistriesConfig,
   readRegistriesConfig,
 } from "./images/index.ts";
+export * from "./linux/index.ts";
+export { unmountBelow } from "./linux/unmount-below.ts";
 export { createOciRuntime, type OciRuntimeOptions, purgeOciRuntime } from "./oci/index.ts";
 export * from "./pod-network.ts";
 export * from "./simulated/index.ts";
