@@ -71,8 +71,11 @@ function decode(plain: Buffer): SpdyHeaders {
 
 /** CMF and FLG of zlib with a preset dictionary, and the dictionary's Adler-32. */
 const zlibStart = Buffer.from([0x78, 0xbb, 0xe3, 0xc6, 0xa7, 0xc2]);
-/** A stored (not compressed) deflate block of the four bytes that say: no headers. */
-const noHeaders = Buffer.from([0x00, 0x04, 0x00, 0xfb, 0xff, 0, 0, 0, 0]);
+/**
+ * A stored (not compressed) deflate block of the four bytes that say: no headers. Then an empty one, as after a sync flush:
+ * Go's reader gives out what it has only at that.
+ */
+const noHeaders = Buffer.from([0, 4, 0, 0xfb, 0xff, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff]);
 
 /** Header blocks that say nothing: all that a server of Kubernetes' protocols has to answer. */
 export class EmptyHeaderWriter {
