@@ -95,7 +95,7 @@ class NodeKubelet extends KubeletApi implements Kubelet {
       log,
       nodeIps,
       nodeName,
-      podCidr,
+      podCidrs,
       podsMax,
       runtime,
       taints,
@@ -106,7 +106,7 @@ class NodeKubelet extends KubeletApi implements Kubelet {
     const identity = {
       name: nodeName,
       ips: nodeIps,
-      podCidrs: podCidr ? [podCidr] : [],
+      podCidrs,
       labels,
       taints,
       podsMax,

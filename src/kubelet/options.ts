@@ -30,8 +30,8 @@ export interface KubeletOptions {
   log: Log;
   /** The node's addresses, primary first. By default those of the host. */
   nodeIps?: readonly string[];
-  /** The range that pods' addresses come from. */
-  podCidr?: string;
+  /** The ranges that pods' addresses come from. */
+  podCidrs?: readonly string[];
   labels?: Readonly<Record<string, string>>;
   taints?: readonly corev1.Taint[];
   podsMax?: number;
@@ -60,6 +60,7 @@ export function settle(options: KubeletOptions) {
     podsMax: podsMaxDefault,
     parallelPullsMax: parallelPullsDefault,
     labels: {},
+    podCidrs: [],
     taints: [],
     ...options,
     clusterDns: options.clusterDns ?? { servers: [], domain: "cluster.local" },
