@@ -1,7 +1,8 @@
+import { setMaxListeners } from "node:events";
 import type { IncomingMessage } from "node:http";
 import type { Duplex, Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import type { Clock, Log } from "../../base/index.ts";
+import type { Clock, Log, Timer } from "../../base/index.ts";
 import { badRequest } from "../../machinery/index.ts";
 import { chooseProtocol, notAnUpgrade, openSpdy, refuseUpgrade, upgradeOf } from "./handshake.ts";
 import { SpdySession, type SpdyStream } from "./spdy/index.ts";
@@ -68,6 +69,7 @@ async function serveTunnel(options: PortForwardOptions): Promise<void> {
 interface Pair {
   data?: SpdyStream;
   error?: SpdyStream;
+  expiry?: Timer;
 }
 
 /** Each forwarded connection is a pair of streams, for data and for what went wrong, with the same request id. */
@@ -78,10 +80,13 @@ class StreamPairs {
 
   constructor(options: PortForwardOptions) {
     this.#options = options;
+    // One for each connection through here.
+    setMaxListeners(0, this.#gone.signal);
   }
 
   async serve(session: SpdySession): Promise<void> {
     await session.closed;
+    for (const { expiry } of this.#pairs.values()) expiry?.cancel();
     this.#gone.abort(new Error("the client closed the connection"));
   }
 
@@ -98,23 +103,20 @@ class StreamPairs {
     pair[type] = stream;
     if (!pair.data || !pair.error) {
       this.#pairs.set(id, pair);
-      this.#expire(id, pair);
+      pair.expiry = this.#expire(id, pair);
       return;
     }
+    pair.expiry?.cancel();
     this.#pairs.delete(id);
     void this.#forward(port, pair.data, pair.error);
   }
 
-  #expire(id: string, pair: Pair): void {
-    this.#options.clock
-      .sleep(pairMsMax, this.#gone.signal)
-      .then(() => {
-        if (this.#pairs.get(id) !== pair) return;
-        this.#pairs.delete(id);
-        pair.error?.end(`request ${id}: timed out waiting for streams`);
-        pair.data?.reset();
-      })
-      .catch(() => {});
+  #expire(id: string, pair: Pair): Timer {
+    return this.#options.clock.after(pairMsMax, () => {
+      this.#pairs.delete(id);
+      pair.error?.end(`request ${id}: timed out waiting for streams`);
+      pair.data?.reset();
+    });
   }
 
   async #forward(port: number, data: SpdyStream, error: SpdyStream): Promise<void> {

@@ -21,6 +21,13 @@ const server = new WebSocketServer({
   clientTracking: false,
 });
 
+/** What each handshake under way is answered with. */
+const chosenProtocols = new WeakMap<IncomingMessage, string>();
+server.on("headers", (lines, req) => {
+  const protocol = chosenProtocols.get(req);
+  if (protocol) lines.push(`Sec-WebSocket-Protocol: ${protocol}`);
+});
+
 /** The subprotocols that a client names, best first; `""` where it names none. */
 export function requestedProtocols(req: IncomingMessage): string[] {
   const header = req.headers["sec-websocket-protocol"];
@@ -71,8 +78,9 @@ export class WebSocketConnection {
   /** Answers the handshake with the one subprotocol of the request's that was chosen. No message comes before `start`. */
   static open(options: WebSocketOptions, protocol: string): Promise<WebSocketConnection> {
     const { req, socket, head } = options;
-    if (protocol === "") delete req.headers["sec-websocket-protocol"];
-    else req.headers["sec-websocket-protocol"] = protocol;
+    // Not left to `ws`, which refuses names with a "/" in them: RFC 6455 does, kubectl's tunnel has one.
+    delete req.headers["sec-websocket-protocol"];
+    chosenProtocols.set(req, protocol);
     (socket as Partial<Socket>).setNoDelay?.(true);
     return new Promise((resolve, reject) => {
       const onClose = () => reject(new Error("not a valid WebSocket handshake"));
