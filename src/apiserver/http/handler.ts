@@ -192,8 +192,8 @@ export class Handler {
     const { exchange } = request;
     const storage = this.#serving.resources.find(path.group, path.version, path.resource);
     if (!storage) return this.#review(request, path);
-    requireScope(storage, path);
     const verb = verbOf(exchange.method, path);
+    requireScope(storage, path, verb);
     if (verb === "list" && (path.prefixedWatch || flag(request.query, "watch"))) {
       return this.#watch(request, storage, path);
     }
@@ -269,14 +269,7 @@ export class Handler {
     const { exchange, query, caller } = request;
     const options = queryOptions(query, "list");
     const selection = selectionOf(storage.kind, options, path.name);
-    const { name } = selection;
-    await authorizeResource(this.#serving, caller, {
-      storage,
-      verb: "watch",
-      ...path,
-      ...(name && { name }),
-      options,
-    });
+    await authorizeResource(this.#serving, caller, { storage, verb: "watch", options, ...path });
     if (this.#watches.size >= watchesMax)
       throw tooManyRequests("Too many watches, please try again later.", retryAfterS);
     const form = this.#negotiation.formFor(storage, exchange.header("accept"), query);
@@ -363,12 +356,13 @@ function verbOf(method: string, path: ResourcePath): Verb {
   return verb;
 }
 
-/** An object of a namespace has one in its path, and no other has. */
-function requireScope({ kind }: KindStorage, path: ResourcePath): void {
+/** An object of a namespace has one in its path, and no other has; only to read, all namespaces are one. */
+function requireScope({ kind }: KindStorage, path: ResourcePath, verb: Verb): void {
   const isNamespaced = kind.scope === "Namespaced";
   if (!isNamespaced && path.namespace !== undefined) throw noSuchResource();
   if (!isNamespaced || path.namespace !== undefined || path.prefixedWatch) return;
   if (path.name !== undefined) throw noSuchResource();
+  if (verb !== "list") throw methodNotAllowed("the server does not allow this method on the requested resource");
 }
 
 const mediaTypeOf = (header: string | undefined) => (header ?? "").split(";", 1)[0]!.trim().toLowerCase();
