@@ -61,6 +61,10 @@ class NodeKubelet extends KubeletApi implements Kubelet {
     const pods = informers.informer<corev1.Pod>(podsResource, {
       fieldSelector: `spec.nodeName=${this.nodeName}`,
     });
+    // Its labels and taints are others' to change, and decide what is admitted.
+    const self = informers.informer<corev1.Node>(nodesResource, {
+      fieldSelector: `metadata.name=${this.nodeName}`,
+    });
     const [sandboxes, containers] = await Promise.all([
       runtime.listPodSandboxes(),
       runtime.listContainers(),
@@ -69,6 +73,8 @@ class NodeKubelet extends KubeletApi implements Kubelet {
     ]);
     if (signal.aborted) return;
     const left = groupByPod(sandboxes, containers);
+    const observe = (node: corev1.Node) => this.#node.observe(node);
+    this.#closers.push(self.addHandler({ added: observe, updated: (_, after) => observe(after) }));
     this.#closers.push(runtime.onEvent(({ sandboxId }) => this.#wakeOwner(sandboxId)));
 
     const known = pods.list().sort(byCreation);

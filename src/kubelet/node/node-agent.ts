@@ -49,9 +49,14 @@ export class NodeAgent {
     this.#node = nodeObject(this.#identity, options.host);
   }
 
-  /** The node as it was last written. */
+  /** The node as it was last written, or seen. */
   get node(): corev1.Node {
     return this.#node;
+  }
+
+  /** Someone changed it: a label, a taint, `kubectl cordon`. */
+  observe(node: corev1.Node): void {
+    if (node.metadata.uid === this.#node.metadata.uid) this.#node = node;
   }
 
   /** Resolves once the node is registered and its status written. */
