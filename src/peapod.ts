@@ -89,7 +89,7 @@ async function startCluster(options: ClusterOptions): Promise<RunningCluster> {
   const ended = new AbortController();
   const { id, runDir, cgroupRoot } = instanceOf(dir);
 
-  const network = await createBridgeNetwork({ dir: dir.network, instance: id, clock, log });
+  const network = await createBridgeNetwork({ dir: dir.network, id, outside: "reachable", log });
   const [store, pki, images] = await Promise.all([
     options.store === "memory" ? createMemoryStore({ clock }) : openLmdbStore({ dir: dir.store, clock, log }),
     ensurePki(dir.pki, { clock, nodeName: options.nodeName, sans: [network.gateway] }),
@@ -407,7 +407,7 @@ export const clusterModule: ClusterModule = {
   stopPods: async (dir) => {
     const log = createLog("error");
     const { id, runDir, cgroupRoot } = instanceOf(dir);
-    const network = await createBridgeNetwork({ dir: dir.network, instance: id, clock, log });
+    const network = await createBridgeNetwork({ dir: dir.network, id, outside: "reachable", log });
     const images = await openImageStore(dir, log, async () => new Set());
     const runtime = await createOciRuntime({
       dir: dir.runtime,
@@ -426,7 +426,7 @@ export const clusterModule: ClusterModule = {
   purge: async (dir) => {
     const { id, runDir, cgroupRoot } = instanceOf(dir);
     await purgeOciRuntime({ dir: dir.runtime, runDir, cgroupRoot, clock });
-    await purgeBridgeNetwork({ dir: dir.network, instance: id });
+    await purgeBridgeNetwork({ dir: dir.network, id });
     await stopLocalRegistry({ dir: dir.registry, clock });
     // Volumes of pods and what is kept in memory.
     await unmountBelow(dir.root);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { TestCluster } from "./support/cluster.ts";
+import { eventually, TestCluster } from "./support/cluster.ts";
 
 let cluster: TestCluster;
 before(async () => {
@@ -96,5 +96,7 @@ test("a second container that binds a taken port fails, and the pod shows it", a
     await cluster.kubectl(["logs", "port-clash", "-c", "second"]),
     /bind: Address (already )?in use/,
   );
-  assert.match(await cluster.kubectl(["get", "pod", "port-clash"]), /1\/2 +(Error|NotReady)/);
+  await eventually("the first container alone is ready", async () =>
+    /1\/2 +Error/.test(await cluster.kubectl(["get", "pod", "port-clash"])),
+  );
 });
