@@ -28,7 +28,7 @@ export function credentialsFor(
   const host = isMirror ? endpoint.base.host : reference.domain;
   const found: Credential[] = secrets
     .filter((secret) => secretMatches(secret.registry, host, endpoint.path))
-    .sort((a, b) => b.registry.length - a.registry.length)
+    .sort((a, b) => bareRegistry(b.registry).length - bareRegistry(a.registry).length)
     .map(({ username, password, identityToken }) => ({ username, password, identityToken }));
   const own = config.configs[endpoint.base.host]?.auth ?? (isMirror ? undefined : config.configs[host]?.auth);
   if (own) found.push(fromConfig(own));
@@ -43,11 +43,15 @@ function fromConfig(auth: RegistryConfigAuth): Credential {
   return { username: text.slice(0, colon), password: text.slice(colon + 1) };
 }
 
+function bareRegistry(registry: string): string {
+  return registry.replace(/^https?:\/\//, "").replace(/\/+$/, "");
+}
+
 const hubNames = new Set(["docker.io", "index.docker.io", "registry-1.docker.io"]);
 
 /** Whether a secret's `registry` (a host, perhaps with `*` in its labels, a port, a path) covers a repository there. */
 function secretMatches(registry: string, host: string, path: string): boolean {
-  const bare = registry.replace(/^https?:\/\//, "").replace(/\/+$/, "");
+  const bare = bareRegistry(registry);
   const slash = bare.indexOf("/");
   const secretHost = slash < 0 ? bare : bare.slice(0, slash);
   // Docker's own files name the hub by its API: https://index.docker.io/v1/.

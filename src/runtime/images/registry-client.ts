@@ -24,7 +24,7 @@ export class AccessDeniedError extends Error {
   override name = "AccessDeniedError";
 }
 
-/** Somebody's repository at an endpoint, as who one comes. */
+/** A repository at an endpoint, and as who one may come; of these only the one remains that was let in. */
 export interface Repository {
   endpoint: Endpoint;
   credentials: readonly Credential[];
@@ -165,7 +165,10 @@ export class RegistryClient {
           response = await this.#http.request({ ...request, headers: { ...headers, authorization: answer } });
         }
       }
-      if (response.status < 300) return response;
+      if (response.status < 300) {
+        from.credentials = [credential];
+        return response;
+      }
       if (response.status !== 401 && response.status !== 403) throw await failure(response, url, method);
       denied?.body.resume();
       denied = response;
