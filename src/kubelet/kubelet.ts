@@ -7,7 +7,7 @@ import { admit } from "./admission/admit.ts";
 import { podUidLabel, restoredPod } from "./container/labels.ts";
 import { podTarget } from "./events.ts";
 import { readHostInfo } from "./node/host-info.ts";
-import { NodeAgent } from "./node/node-agent.ts";
+import { NodeAgent, nodesResource } from "./node/node-agent.ts";
 import { KubeletApi } from "./node-api.ts";
 import { type KubeletOptions, type SettledOptions, settle } from "./options.ts";
 import { createPodServices, makeFolders } from "./pod-services.ts";

@@ -10,7 +10,7 @@ import { messageOf } from "../worker/start-container.ts";
 import { type HostInfo, readHostPressure } from "./host-info.ts";
 import { type NodeIdentity, nodeLabels, nodeObject, nodeStatus, notReadyTaint } from "./node-object.ts";
 
-const nodesResource: GroupVersionResource = { group: "", version: "v1", resource: "nodes" };
+export const nodesResource: GroupVersionResource = { group: "", version: "v1", resource: "nodes" };
 const leasesResource: GroupVersionResource = {
   group: "coordination.k8s.io",
   version: "v1",
