@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { connect } from "node:http2";
 import { after, before, test } from "node:test";
 import { connect as connectTls } from "node:tls";
-import { demoConfigMap, TestClient } from "./test-client.ts";
-import { startTestCluster, type TestCluster } from "./test-cluster.ts";
+import { demoConfigMap, TestClient } from "./testing/client.ts";
+import { startTestCluster, type TestCluster } from "./testing/cluster.ts";
 
 const maps = "/api/v1/namespaces/default/configmaps";
 let cluster: TestCluster;

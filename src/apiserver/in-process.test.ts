@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { WatchEvent } from "../client/index.ts";
 import { isStatus } from "../machinery/index.ts";
-import { demoConfigMap } from "./test-client.ts";
-import { startTestCluster } from "./test-cluster.ts";
+import { demoConfigMap } from "./testing/client.ts";
+import { startTestCluster } from "./testing/cluster.ts";
 
 const configMaps = { group: "", version: "v1", resource: "configmaps" };
 const at = { resource: configMaps, namespace: "default" };

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { gunzipSync } from "node:zlib";
-import { demoConfigMap, demoPod, TestClient } from "./test-client.ts";
-import { startTestCluster, type TestCluster } from "./test-cluster.ts";
+import { demoConfigMap, demoPod, TestClient } from "./testing/client.ts";
+import { startTestCluster, type TestCluster } from "./testing/cluster.ts";
 
 const pods = "/api/v1/namespaces/default/pods";
 const maps = "/api/v1/namespaces/paged/configmaps";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { demoConfigMap, demoPod, TestClient } from "./test-client.ts";
-import { startTestCluster, type TestCluster } from "./test-cluster.ts";
+import { demoConfigMap, demoPod, TestClient } from "./testing/client.ts";
+import { startTestCluster, type TestCluster } from "./testing/cluster.ts";
 
 const pods = "/api/v1/namespaces/default/pods";
 const configMaps = "/api/v1/namespaces/default/configmaps";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { demoConfigMap, TestClient } from "./test-client.ts";
-import { startTestCluster, type TestCluster } from "./test-cluster.ts";
+import { demoConfigMap, TestClient } from "./testing/client.ts";
+import { startTestCluster, type TestCluster } from "./testing/cluster.ts";
 
 const maps = "/api/v1/namespaces/default/configmaps";
 const secrets = "/api/v1/namespaces/default/secrets";

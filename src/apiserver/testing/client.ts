@@ -1,5 +1,5 @@
 import { request } from "node:https";
-import type { TestCluster } from "./test-cluster.ts";
+import type { TestCluster } from "./cluster.ts";
 
 export interface Answer {
   code: number;

@@ -1,8 +1,8 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { AdmissionPlugin } from "../admission/index.ts";
-import { builtinKinds, builtinSchemas } from "../api/index.ts";
+import type { AdmissionPlugin } from "../../admission/index.ts";
+import { builtinKinds, builtinSchemas } from "../../api/index.ts";
 import {
   type Authorizer,
   createAuthenticator,
@@ -11,12 +11,12 @@ import {
   ensurePki,
   kubeconfig,
   type Pki,
-} from "../auth/index.ts";
-import { type Clock, type Log, SystemClock, SystemRandom, silentLog } from "../base/index.ts";
-import type { NodeConnector, Transport } from "../client/index.ts";
-import { serviceUnavailable } from "../machinery/index.ts";
-import { createMemoryStore, type Store } from "../store/index.ts";
-import { type ApiServer, createApiServer } from "./server.ts";
+} from "../../auth/index.ts";
+import { type Clock, type Log, SystemClock, SystemRandom, silentLog } from "../../base/index.ts";
+import type { NodeConnector, Transport } from "../../client/index.ts";
+import { serviceUnavailable } from "../../machinery/index.ts";
+import { createMemoryStore, type Store } from "../../store/index.ts";
+import { type ApiServer, createApiServer } from "../server.ts";
 
 export interface TestClusterOptions {
   store?: Store;
