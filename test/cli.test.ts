@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -74,7 +75,6 @@ test("doctor names what this host has", async () => {
 });
 
 test("two clusters run side by side, and purging one leaves the other and nothing of its own", async () => {
-  const before = await footprint();
   const [a, b] = [await TestCluster.start(), await TestCluster.start()];
   try {
     for (const cluster of [a, b]) await cluster.apply(busyboxPod("same-name"));
@@ -84,13 +84,18 @@ test("two clusters run side by side, and purging one leaves the other and nothin
     for (const file of [a.kubeconfig, join(a.dataDir, "pki")]) {
       assert.equal(statSync(file).mode & 0o077, 0, `${file} is for root alone`);
     }
+    const traces = await tracesOf(a);
+    const before = await footprint(traces);
+    for (const [kind, found] of Object.entries(before))
+      assert.notEqual(found.length, 0, `a cluster has ${kind}`);
     await a.purge();
+    for (const [kind, left] of Object.entries(await footprint(traces))) assert.deepEqual(left, [], kind);
+    assert.ok(!existsSync(a.dataDir));
     assert.equal((await b.kubectl(["exec", "same-name", "--", "echo", "alive"])).trim(), "alive");
   } finally {
     await b.purge();
     await a.purge();
   }
-  assert.deepEqual(await footprint(), before);
 });
 
 test("an ephemeral cluster forgets; a lasting one remembers its objects over down and up", async () => {
@@ -157,23 +162,26 @@ function mainArgs(): string[] {
   return [new URL("../dist/main.js", import.meta.url).pathname];
 }
 
-/** What a cluster could leave on the host. */
-async function footprint(): Promise<Record<string, string[]>> {
+/** What a cluster's things on the host are named by: its directory, its id, its pod range. */
+async function tracesOf(cluster: TestCluster): Promise<RegExp> {
+  const { stdout } = await peapod(["status", "--data-dir", cluster.dataDir, "-o", "json"]);
+  const subnet = (JSON.parse(stdout) as { podCidr: string }).podCidr.replace(/\.0\/24$/, "");
+  const id = createHash("sha256").update(cluster.dataDir).digest("hex").slice(0, 8);
+  return new RegExp([cluster.dataDir, id, `\\b${subnet.replaceAll(".", "\\.")}\\b`].join("|"));
+}
+
+/** What of a cluster is on the host. */
+async function footprint(traces: RegExp): Promise<Record<string, string[]>> {
   const lines = async (program: string, ...args: string[]) =>
-    (await run(program, args)).stdout.split("\n").filter((line) => /pea|veth|conmon|10\.24\d/.test(line));
+    (await run(program, args)).stdout.split("\n").filter((line) => traces.test(line));
   return {
-    links: (await lines("ip", "-br", "link")).map((line) => line.split(/[ @]/)[0]!).sort(),
-    routes: (await lines("ip", "route")).sort(),
-    rules: (await lines("nft", "list", "tables")).sort(),
+    links: await lines("ip", "-br", "addr"),
+    routes: await lines("ip", "route"),
+    rules: await lines("nft", "list", "ruleset"),
     mounts: readFileSync("/proc/mounts", "utf8")
       .split("\n")
-      .filter((line) => line.includes("peapod"))
-      .sort(),
-    processes: (await lines("ps", "-eo", "comm")).sort(),
-    cgroups: (
-      await run("find", ["/sys/fs/cgroup", "-maxdepth", "3", "-type", "d", "-name", "*peapod*"])
-    ).stdout
-      .split("\n")
-      .sort(),
+      .filter((line) => traces.test(line)),
+    processes: await lines("ps", "-eo", "args"),
+    cgroups: await lines("find", "/sys/fs/cgroup", "-maxdepth", "4", "-type", "d"),
   };
 }
