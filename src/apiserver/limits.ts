@@ -22,6 +22,8 @@ export const watchMsMin = 30 * 60_000;
 export const bookmarkMs = 60_000;
 /** Events a slow watcher may lag behind; frames are shared, so each costs a reference. */
 export const watchBacklogEventsMax = 20_000;
+/** The size of those events: a revision that only a slow watcher still holds is memory. */
+export const watchBacklogBytesMax = 32 * 1024 * 1024;
 /** Bytes handed to one watcher's socket that it has not taken; past it events wait in the backlog. */
 export const watchSocketBytesMax = 1024 * 1024;
 /** How long a watcher may take nothing at all while events wait. */
@@ -46,6 +48,8 @@ export const gzipBytesMin = 128 * 1024;
 export const writeChunkBytes = 256 * 1024;
 /** How long one turn of the event loop may filter, render or encode before it yields. */
 export const turnMsMax = 3;
+/** How long a client may take nothing of a list while it is being sent. */
+export const answerStallMsMax = 60_000;
 /** Warnings of one answer; as `k8s.io/apiserver/pkg/endpoints/filters` truncates them by total length. */
 export const warningBytesMax = 4 * 1024;
 /** `metadata.managedFields[].manager` and the option that sets it. As meta/v1 validation. */

@@ -14,6 +14,11 @@ import { update } from "./verbs/update.ts";
 /** One way for every request, over HTTPS or in the process: authorization, then its verb. */
 export async function perform(serving: Serving, caller: Caller, call: Call): Promise<Outcome> {
   await authorizeResource(serving, caller, call);
+  return performAuthorized(serving, caller, call);
+}
+
+/** For requests whose body is read only once they are known to be allowed. */
+export async function performAuthorized(serving: Serving, caller: Caller, call: Call): Promise<Outcome> {
   if (call.subresource) return performSubresource(serving, caller, call, call.subresource);
   switch (call.verb) {
     case "get":

@@ -21,13 +21,13 @@ export function tableForm(kind: Kind, include: IncludeObject, now: () => number)
     mediaType: json,
     watchMediaType: json,
     entry: (entry) => Buffer.from(`${tableOf(entry.object, columns)}\n`),
-    object: (object) => Buffer.from(isStatus(object) ? JSON.stringify(object) : tableOf(object, columns)),
+    // A Status, a Scale or a token has no columns.
+    object: (object) =>
+      Buffer.from(object.kind === kind.kind ? tableOf(object, columns) : JSON.stringify(object)),
     list: (page) => tableList(page, columns, include, now()),
     frames: () => tableFrames(kind, tableOf, columns),
   };
 }
-
-const isStatus = (object: KubeObject) => object.kind === "Status" && object.apiVersion === "v1";
 
 const comma = Buffer.from(",");
 const closing = Buffer.from("]}\n");

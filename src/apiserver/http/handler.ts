@@ -1,48 +1,24 @@
 import { parse as parseQuery } from "node:querystring";
 import type { Clock, Log } from "../../base/index.ts";
-import type { PatchType, Verb } from "../../client/index.ts";
-import {
-  methodNotAllowed,
-  noSuchResource,
-  type StatusError,
-  tooManyRequests,
-  unsupportedMediaType,
-} from "../../machinery/index.ts";
+import { methodNotAllowed, noSuchResource, type StatusError } from "../../machinery/index.ts";
 import { authorizePath, authorizeResource } from "../authorize.ts";
-import {
-  type Body,
-  type Call,
-  type Caller,
-  type Outcome,
-  parameter,
-  type Query,
-  type Serving,
-} from "../context.ts";
-import {
-  requestBodyBytesMax,
-  retryAfterS,
-  urlBytesMax,
-  watchesMax,
-  watchMsMax,
-  watchMsMin,
-} from "../limits.ts";
+import { type Caller, type Outcome, parameter, type Query, type Serving } from "../context.ts";
+import { urlBytesMax } from "../limits.ts";
 import type { RequestMetrics } from "../metrics.ts";
-import { perform } from "../perform.ts";
-import type { KindStorage } from "../registry/kind-storage.ts";
-import { selectionOf } from "../registry/selection.ts";
-import { openWatch, requireValidStart } from "../verbs/watch.ts";
+import { performAuthorized } from "../perform.ts";
 import type { Authentication } from "./authenticate.ts";
 import { impersonated } from "./authenticate.ts";
+import { addBody, callOf, readBody, requireScope, verbOf } from "./call.ts";
 import type { Exchange } from "./exchange.ts";
 import { InFlight } from "./in-flight.ts";
 import { sendList } from "./list-response.ts";
 import { Negotiation } from "./negotiate.ts";
 import type { Pages } from "./pages.ts";
 import { parsePath, type ResourcePath } from "./path.ts";
-import { flag, integer, queryOptions } from "./query-options.ts";
+import { flag } from "./query-options.ts";
 import { baseHeaders, failureOf, indented, isForPeople, sendFailure } from "./respond.ts";
 import { reviewOf } from "./review-request.ts";
-import { WatchResponse } from "./watch-response.ts";
+import { Watches } from "./watches.ts";
 
 export interface HandlerParts {
   serving: Serving;
@@ -61,31 +37,6 @@ interface Request {
   caller: Caller;
 }
 
-const methodsOfCollection: Record<string, Verb> = {
-  GET: "list",
-  HEAD: "list",
-  POST: "create",
-  DELETE: "deletecollection",
-};
-const methodsOfObject: Record<string, Verb> = {
-  GET: "get",
-  HEAD: "get",
-  POST: "create",
-  PUT: "update",
-  PATCH: "patch",
-  DELETE: "delete",
-};
-const patchTypes: Record<string, PatchType> = {
-  "application/json-patch+json": "json",
-  "application/merge-patch+json": "merge",
-  "application/strategic-merge-patch+json": "strategic",
-  "application/apply-patch+yaml": "apply",
-};
-const bodyTypes: Record<string, "json" | "yaml" | "protobuf"> = {
-  "application/json": "json",
-  "application/yaml": "yaml",
-  "application/vnd.kubernetes.protobuf": "protobuf",
-};
 const auditIdShape = /^[\x21-\x7e]{1,64}$/;
 
 /**
@@ -101,7 +52,7 @@ export class Handler {
   readonly #log: Log;
   readonly #inFlight = new InFlight();
   readonly #negotiation: Negotiation;
-  readonly #watches = new Set<WatchResponse>();
+  readonly #watches: Watches;
 
   constructor({ serving, authentication, pages, metrics }: HandlerParts) {
     this.#serving = serving;
@@ -111,7 +62,8 @@ export class Handler {
     this.#clock = serving.clock;
     this.#log = serving.log;
     this.#negotiation = new Negotiation(serving.schemas, serving.clock);
-    metrics.gauge("apiserver_registered_watchers", "Watches open.", () => this.#watches.size);
+    this.#watches = new Watches(serving, this.#negotiation);
+    metrics.gauge("apiserver_registered_watchers", "Watches open.", () => this.#watches.count);
     metrics.gauge("apiserver_current_inflight_reads", "Reads under way.", () => this.#inFlight.current.reads);
     metrics.gauge(
       "apiserver_current_inflight_writes",
@@ -142,7 +94,7 @@ export class Handler {
 
   /** Ends every watch in good order. */
   close(): void {
-    for (const watch of this.#watches) watch.end();
+    this.#watches.close();
   }
 
   async #callerOf(exchange: Exchange, warnings: string[]): Promise<Caller> {
@@ -161,7 +113,9 @@ export class Handler {
         }
         return gone.signal;
       },
-      warn: (message) => warnings.push(message),
+      warn: (message) => {
+        if (!warnings.includes(message)) warnings.push(message);
+      },
     };
   }
 
@@ -195,7 +149,11 @@ export class Handler {
     const verb = verbOf(exchange.method, path);
     requireScope(storage, path, verb);
     if (verb === "list" && (path.prefixedWatch || flag(request.query, "watch"))) {
-      return this.#watch(request, storage, path);
+      return this.#watches.serve(
+        { ...request, headers: () => baseHeaders(request.auditId, request.warnings) },
+        storage,
+        path,
+      );
     }
     const isRead = verb === "get" || verb === "list";
     const startMs = this.#clock.monotonicMs();
@@ -203,8 +161,11 @@ export class Handler {
     let code = 500;
     try {
       const form = this.#negotiation.formFor(storage, exchange.header("accept"), request.query);
-      const call = await this.#callOf(request, storage, path, verb);
-      const outcome = await perform(this.#serving, request.caller, call);
+      const call = callOf(request.query, storage, path, verb);
+      // Before the body: who may not write need not send it.
+      await authorizeResource(this.#serving, request.caller, call);
+      await addBody(exchange, call);
+      const outcome = await performAuthorized(this.#serving, request.caller, call);
       code = await this.#answer(request, outcome, form);
     } catch (error) {
       code = failureOf(error, this.#log).code;
@@ -214,26 +175,6 @@ export class Handler {
       const labels = { verb, resource: storage.kind.resource, code };
       this.#metrics.observe(labels, (this.#clock.monotonicMs() - startMs) / 1_000);
     }
-  }
-
-  async #callOf(request: Request, storage: KindStorage, path: ResourcePath, verb: Verb): Promise<Call> {
-    const { exchange, query } = request;
-    const call: Call = { verb, storage, options: queryOptions(query, verb) };
-    if (path.namespace !== undefined) call.namespace = path.namespace;
-    if (path.name !== undefined) call.name = path.name;
-    if (path.subresource !== undefined) call.subresource = path.subresource;
-    if (query) call.query = query;
-    if (verb === "get" || verb === "list") return call;
-    const contentType = mediaTypeOf(exchange.header("content-type"));
-    if (verb === "patch") {
-      const patchType = patchTypes[contentType];
-      if (!patchType) throw unsupportedMediaType(Object.keys(patchTypes));
-      call.patchType = patchType;
-      call.body = { as: "bytes", bytes: await exchange.readBody(requestBodyBytesMax), mediaType: "json" };
-      return call;
-    }
-    call.body = await bodyOf(exchange, contentType);
-    return call;
   }
 
   async #answer(
@@ -265,48 +206,6 @@ export class Handler {
     }
   }
 
-  async #watch(request: Request, storage: KindStorage, path: ResourcePath): Promise<void> {
-    const { exchange, query, caller } = request;
-    const options = queryOptions(query, "list");
-    const selection = selectionOf(storage.kind, options, path.name);
-    await authorizeResource(this.#serving, caller, { storage, verb: "watch", options, ...path });
-    if (this.#watches.size >= watchesMax)
-      throw tooManyRequests("Too many watches, please try again later.", retryAfterS);
-    const form = this.#negotiation.formFor(storage, exchange.header("accept"), query);
-    if (form.mediaType === "application/yaml") throw unsupportedMediaType(["application/json"]);
-    const sendInitialEvents = flag(query, "sendInitialEvents");
-    const start = {
-      storage,
-      selection,
-      ...(path.namespace !== undefined && { namespace: path.namespace }),
-      ...(options.resourceVersion !== undefined && { resourceVersion: options.resourceVersion }),
-      ...(options.resourceVersionMatch !== undefined && {
-        resourceVersionMatch: options.resourceVersionMatch,
-      }),
-      ...(sendInitialEvents !== undefined && { sendInitialEvents }),
-      allowWatchBookmarks: flag(query, "allowWatchBookmarks") ?? false,
-    };
-    requireValidStart(start);
-    const headers = baseHeaders(request.auditId, request.warnings);
-    const response = new WatchResponse(exchange, headers, form, {
-      clock: this.#clock,
-      lastsMs: this.#watchMs(query),
-    });
-    const watch = openWatch(this.#serving, start, response);
-    this.#watches.add(response);
-    response.whenOver(() => {
-      this.#watches.delete(response);
-      watch.close();
-    });
-  }
-
-  /** Without a wish, between once and twice the minimum: so that watches that began together do not end together. */
-  #watchMs(query: Query | undefined): number {
-    const wantedS = integer(query, "timeoutSeconds") ?? 0;
-    const ms = wantedS > 0 ? wantedS * 1_000 : watchMsMin * (1 + this.#serving.random.fraction());
-    return Math.min(ms, watchMsMax);
-  }
-
   async #review(request: Request, path: ResourcePath): Promise<void> {
     const review = reviewOf(path);
     if (!review) throw noSuchResource();
@@ -315,9 +214,9 @@ export class Handler {
     }
     const leave = this.#inFlight.enter("write");
     try {
-      const contentType = mediaTypeOf(request.exchange.header("content-type"));
-      const body = await bodyOf(request.exchange, contentType);
-      const object = await review.perform(this.#serving, request.caller, path, body);
+      const object = await review.perform(this.#serving, request.caller, path, () =>
+        readBody(request.exchange),
+      );
       const headers = baseHeaders(request.auditId, request.warnings);
       request.exchange.send(
         201,
@@ -346,29 +245,4 @@ export class Handler {
     const given = exchange.header("audit-id");
     return given !== undefined && auditIdShape.test(given) ? given : this.#serving.random.uuid();
   }
-}
-
-function verbOf(method: string, path: ResourcePath): Verb {
-  const verb = (path.name === undefined ? methodsOfCollection : methodsOfObject)[method];
-  const misses = verb === "create" && path.name !== undefined && path.subresource === undefined;
-  if (!verb || misses)
-    throw methodNotAllowed("the server does not allow this method on the requested resource");
-  return verb;
-}
-
-/** An object of a namespace has one in its path, and no other has; only to read, all namespaces are one. */
-function requireScope({ kind }: KindStorage, path: ResourcePath, verb: Verb): void {
-  const isNamespaced = kind.scope === "Namespaced";
-  if (!isNamespaced && path.namespace !== undefined) throw noSuchResource();
-  if (!isNamespaced || path.namespace !== undefined || path.prefixedWatch) return;
-  if (path.name !== undefined) throw noSuchResource();
-  if (verb !== "list") throw methodNotAllowed("the server does not allow this method on the requested resource");
-}
-
-const mediaTypeOf = (header: string | undefined) => (header ?? "").split(";", 1)[0]!.trim().toLowerCase();
-
-async function bodyOf(exchange: Exchange, contentType: string): Promise<Body> {
-  const mediaType = contentType === "" ? "json" : bodyTypes[contentType];
-  if (!mediaType) throw unsupportedMediaType(Object.keys(bodyTypes));
-  return { as: "bytes", bytes: await exchange.readBody(requestBodyBytesMax), mediaType };
 }

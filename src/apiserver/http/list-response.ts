@@ -10,7 +10,7 @@ import {
   type ListBody,
   payloadOf,
 } from "../forms/form.ts";
-import { gzipBytesMin, writeChunkBytes } from "../limits.ts";
+import { answerStallMsMax, gzipBytesMin, writeChunkBytes } from "../limits.ts";
 import { Turn } from "../registry/turn.ts";
 import type { AnswerStream, Exchange } from "./exchange.ts";
 
@@ -60,12 +60,14 @@ async function streamList(
       ? []
       : ["content-length", String(body.bytes)];
   const answer = exchange.stream(200, [...headers, ...extra]);
-  const sink = gzip ? gzipSink(answer, gone.signal) : plainSink(answer, gone.signal);
+  const sink = gzip ? gzipSink(answer, gone.signal) : plainSink(answer, gone.signal, clock);
   try {
     await writePieces(sink, body, count, clock, gone.signal);
     sink.end();
   } catch (error) {
-    if (!gone.signal.aborted) throw error;
+    // A client that went away, or takes nothing: an answer that has begun cannot become a failure.
+    exchange.destroy();
+    if (!gone.signal.aborted && error !== stalled) throw error;
   }
 }
 
@@ -75,24 +77,29 @@ interface ChunkSink {
   end(): void;
 }
 
-function plainSink(answer: AnswerStream, signal: AbortSignal): ChunkSink {
+const stalled = new Error("the client took nothing of the answer");
+
+function plainSink(answer: AnswerStream, signal: AbortSignal, clock: Clock): ChunkSink {
   return {
     write: (chunk) => {
       answer.writeFrames([chunk]);
-      return answer.pendingBytes > pendingBytesMax ? drained(answer, signal) : undefined;
+      return answer.pendingBytes > pendingBytesMax ? drained(answer, signal, clock) : undefined;
     },
     end: () => answer.end(),
   };
 }
 
-function drained(answer: AnswerStream, signal: AbortSignal): Promise<void> {
+function drained(answer: AnswerStream, signal: AbortSignal, clock: Clock): Promise<void> {
   return new Promise((resolve, reject) => {
-    const onGone = () => reject(signal.reason);
-    signal.addEventListener("abort", onGone, { once: true });
-    answer.onDrain(() => {
+    const timer = clock.after(answerStallMsMax, () => settle(() => reject(stalled)));
+    const onGone = () => settle(() => reject(signal.reason));
+    const settle = (done: () => void) => {
+      timer.cancel();
       signal.removeEventListener("abort", onGone);
-      resolve();
-    });
+      done();
+    };
+    signal.addEventListener("abort", onGone, { once: true });
+    answer.onDrain(() => settle(resolve));
   });
 }
 

@@ -15,7 +15,7 @@ export function reviewOf(path: ResourcePath) {
   if (!review || path.name !== undefined || review.namespaced !== (path.namespace !== undefined))
     return undefined;
   return {
-    perform: (serving: Serving, caller: Caller, at: ResourcePath, body: Body) =>
+    perform: (serving: Serving, caller: Caller, at: ResourcePath, body: () => Promise<Body>) =>
       performReview(serving, caller, review, at.namespace, body),
   };
 }
@@ -25,10 +25,10 @@ async function performReview(
   caller: Caller,
   review: ReviewResource,
   namespace: string | undefined,
-  body: Body,
+  body: () => Promise<Body>,
 ): Promise<KubeObject> {
   await authorizeReview(serving, caller, review, namespace);
-  const { value, duplicates } = parseBody(body, serving.schemas, "find");
+  const { value, duplicates } = parseBody(await body(), serving.schemas, "find");
   const { group, version, kind } = review;
   const schema = serving.schemas.kind(group, version, kind)!;
   const request = conform(

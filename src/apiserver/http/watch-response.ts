@@ -2,7 +2,12 @@ import type { Clock, Timer } from "../../base/index.ts";
 import type { KubeObject, StatusError } from "../../machinery/index.ts";
 import type { Entry, Revision } from "../../store/index.ts";
 import type { Form, Frames } from "../forms/form.ts";
-import { watchBacklogEventsMax, watchSocketBytesMax, watchStallMsMax } from "../limits.ts";
+import {
+  watchBacklogBytesMax,
+  watchBacklogEventsMax,
+  watchSocketBytesMax,
+  watchStallMsMax,
+} from "../limits.ts";
 import type { Change, WatchConsumer } from "../verbs/watch.ts";
 import type { AnswerStream, Exchange } from "./exchange.ts";
 
@@ -23,6 +28,8 @@ export class WatchResponse implements WatchConsumer {
   readonly #clock: Clock;
   #waiting: Waiting[] = [];
   #next = 0;
+  /** Of what has come since the beginning, and is held for this client. */
+  #waitingBytes = 0;
   /** Past the bound there may be this many more: the state that a watch begins with. */
   #initial = 0;
   #blockedSinceMs: number | undefined;
@@ -64,7 +71,10 @@ export class WatchResponse implements WatchConsumer {
       this.#answer.writeFrames(frames);
       return;
     }
-    for (const change of changes) this.#waiting.push({ change });
+    for (const change of changes) {
+      this.#waiting.push({ change });
+      this.#waitingBytes += change.entry.bytes.length;
+    }
     this.#pump();
     this.#requireKeepingUp();
   }
@@ -119,6 +129,7 @@ export class WatchResponse implements WatchConsumer {
     this.#waiting = [];
     this.#next = 0;
     this.#initial = 0;
+    this.#waitingBytes = 0;
   }
 
   #block(): void {
@@ -134,7 +145,8 @@ export class WatchResponse implements WatchConsumer {
     if (this.#isOver || this.#blockedSinceMs === undefined) return;
     const backlog = this.#waiting.length - this.#next - this.#initial;
     const stalledMs = this.#clock.monotonicMs() - this.#blockedSinceMs;
-    if (backlog <= watchBacklogEventsMax && stalledMs <= watchStallMsMax) return;
+    const isWithin = backlog <= watchBacklogEventsMax && this.#waitingBytes <= watchBacklogBytesMax;
+    if (isWithin && stalledMs <= watchStallMsMax) return;
     this.#finish();
     this.#exchange.destroy();
   }

@@ -48,12 +48,12 @@ export function selectionOf(kind: Kind, options: RequestOptions, name?: string):
   return selection;
 }
 
-/** A requirement that tells where to look needs no test any more. */
+/** A name tells where to look, and needs no test any more; a namespace does too, but the path may say another. */
 function takesPlace(kind: Kind, selection: Selection, { field, operator, value }: FieldRequirement): boolean {
   if (operator !== "=" || value === "") return false;
-  if (field === "metadata.name" && selection.name === undefined) selection.name = value;
-  else if (field === "metadata.namespace" && kind.scope === "Namespaced") selection.namespace ??= value;
-  else return false;
+  if (field === "metadata.namespace" && kind.scope === "Namespaced") selection.namespace ??= value;
+  if (field !== "metadata.name" || selection.name !== undefined) return false;
+  selection.name = value;
   return true;
 }
 
