@@ -10,12 +10,6 @@ const sockSeqPacket = 5;
 const sockNonBlock = 0o4000;
 const closeOnExec = 0o2000000;
 
-/** Both ends of a pipe, closed in children that are not given them. */
-export function openPipe(syscalls: Syscalls): { read: number; write: number } {
-  const [read, write] = syscalls.pipe(closeOnExec);
-  return { read, write };
-}
-
 /**
  * Gives Node's event loop a descriptor of a kind that it does not know (a terminal's master, a SOCK_SEQPACKET
  * socket). Node is shown a unix stream socket, which is replaced by the descriptor before the loop looks at it: all

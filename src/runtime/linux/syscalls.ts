@@ -24,9 +24,9 @@ export interface Syscalls {
    */
   receiveFdAsync(listeningFd: number, timeoutMs: number): Promise<number>;
   socketPair(domain: number, type: number): [number, number];
-  pipe(flags: number): [number, number];
   dup2(from: number, to: number): void;
   setNonBlocking(fd: number): void;
+  makeFifo(path: string, mode: number): void;
   setWindowSize(fd: number, size: { columns: number; rows: number }): void;
   interfaceIndex(name: string): number;
 }
@@ -61,15 +61,15 @@ export class SyscallError extends Error {
   }
 }
 
-/** `koffi` is loaded only when asked for, so that a machine without a build of it still runs. */
-export async function loadSyscalls(): Promise<Syscalls | undefined> {
-  if (process.platform !== "linux") return undefined;
-  try {
-    const koffi = (await import("koffi")).default;
-    return bind(koffi);
-  } catch {
-    return undefined;
-  }
+let loading: Promise<Syscalls | undefined> | undefined;
+
+/** `koffi` is loaded only when asked for, and once, so that a machine without a build of it still runs. */
+export function loadSyscalls(): Promise<Syscalls | undefined> {
+  loading ??= import("koffi").then(
+    (koffi) => bind(koffi.default),
+    () => undefined,
+  );
+  return loading;
 }
 
 type Koffi = typeof import("koffi")["default"];
@@ -122,9 +122,9 @@ function bind(koffi: Koffi): Syscalls {
   const recvmsg = libc.func("long recvmsg(int, peapod_msghdr *, int)");
   const poll = libc.func("int poll(uint8_t *, unsigned long, int)");
   const socketpair = libc.func("int socketpair(int, int, int, _Out_ int *)");
-  const pipe2 = libc.func("int pipe2(_Out_ int *, int)");
   const dup2 = libc.func("int dup2(int, int)");
   const close = libc.func("int close(int)");
+  const mkfifo = libc.func("int mkfifo(const char *, uint32_t)");
   const fcntl = libc.func("int fcntl(int, int, ...)");
   const ioctl = libc.func("int ioctl(int, unsigned long, ...)");
   const ifNameToIndex = libc.func("unsigned int if_nametoindex(const char *)");
@@ -213,13 +213,11 @@ function bind(koffi: Koffi): Syscalls {
       if (socketpair(domain, type, 0, pair) !== 0) fail("socketpair");
       return [pair[0]!, pair[1]!];
     },
-    pipe(flags) {
-      const pair = [0, 0];
-      if (pipe2(pair, flags) !== 0) fail("pipe2");
-      return [pair[0]!, pair[1]!];
-    },
     dup2(from, to) {
       if (dup2(from, to) < 0) fail("dup2");
+    },
+    makeFifo(path, mode) {
+      if (mkfifo(path, mode) !== 0) fail("mkfifo", path);
     },
     setNonBlocking(fd) {
       const flags = fcntl(fd, fcntlGetFlags, "int", 0);

@@ -177,10 +177,10 @@ export async function startContainer(context: EngineContext, record: ContainerRe
   const { layout, records, cgroups, clock } = context;
   const { id, config } = record;
   try {
-    const pid = await launchContainer({
+    const tools = { launcher: context.launcher, syscalls: context.host.syscalls, clock };
+    const pid = await launchContainer(tools, {
       conmonPath: context.conmonPath,
-      runtimePath: context.runtime.path,
-      runtimeArgs: runtimeArgs(context),
+      runtime: [...cgroups.launcher(record.cgroup), context.runtime.path, ...runtimeArgs(context)],
       id,
       bundle: layout.bundle(id),
       exitDir: layout.exits,
@@ -192,7 +192,6 @@ export async function startContainer(context: EngineContext, record: ContainerRe
     const process = identify(pid);
     if (!process)
       throw new RuntimeError("RunContainerError", "the container's process ended before it started");
-    cgroups.join(record.cgroup, pid);
     await openStartGate(context, id);
     records.saveContainer({ ...record, process, startedAtMs: clock.now() }).catch((error) => {
       context.log.error({ containerId: id, error }, "cannot save the record of a container that started");

@@ -1,10 +1,12 @@
 import type { Clock, Log, Random } from "../../base/index.ts";
 import type { ImageStore } from "../image-store.ts";
 import type { LinuxHost } from "../linux/host.ts";
+import type { Launcher } from "../linux/launcher.ts";
 import type { PodNetwork } from "../pod-network.ts";
 import type { CgroupDriver } from "./cgroups/driver.ts";
 import type { Layout } from "./layout.ts";
 import type { RecordStore } from "./records.ts";
+import type { Semaphore } from "./semaphore.ts";
 import type { HostFacts } from "./spec/spec.ts";
 
 /** What every part of the engine works with. */
@@ -12,6 +14,9 @@ export interface EngineContext {
   layout: Layout;
   records: RecordStore;
   host: LinuxHost;
+  launcher: Launcher;
+  /** How many containers are started at once. */
+  starting: Semaphore;
   cgroups: CgroupDriver;
   /** First part of every cgroup path: `peapod-x`. */
   cgroupRoot: string;

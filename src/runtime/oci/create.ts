@@ -1,9 +1,11 @@
 import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
+import { availableParallelism } from "node:os";
 import type { Clock, Log, Random } from "../../base/index.ts";
 import { type Runtime, RuntimeError } from "../contract.ts";
 import type { ImageStore } from "../image-store.ts";
 import { createLinuxHost, type LinuxHost } from "../linux/host.ts";
+import { Launcher } from "../linux/launcher.ts";
 import { readMounts } from "../linux/mountinfo.ts";
 import { MountFlag } from "../linux/syscalls.ts";
 import { runTool } from "../linux/tool.ts";
@@ -15,6 +17,7 @@ import { readHostFacts } from "./facts.ts";
 import { Layout } from "./layout.ts";
 import { readBootId } from "./processes.ts";
 import { RecordStore } from "./records.ts";
+import { Semaphore } from "./semaphore.ts";
 
 export interface OciRuntimeOptions {
   /** Persistent: records and writable layers. On a filesystem that overlayfs can write to (ext4, xfs, tmpfs…). */
@@ -37,6 +40,9 @@ export interface OciRuntimeOptions {
 const programFolders = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 /** Specifications, pid and exit files, namespaces' mount points: some kilobytes a container. */
 const runDirBytes = "size=64m,mode=0711";
+
+/** A start is the work of other processes; more of them at once only take each other's time. */
+const startsPerCpu = 2;
 
 /** Starts the engine on its directories, taking up whatever an earlier one left there. */
 export async function createOciRuntime(options: OciRuntimeOptions): Promise<Runtime> {
@@ -62,6 +68,8 @@ export async function createOciRuntime(options: OciRuntimeOptions): Promise<Runt
   await records.load(log);
   const engine = new OciRuntime({
     ...{ layout, records, host, cgroups, cgroupRoot, network, images, clock, random, log, facts, runtime },
+    launcher: new Launcher(),
+    starting: new Semaphore(startsPerCpu * availableParallelism()),
     bootId: readBootId(),
     conmonPath: options.conmonPath ?? findProgram("conmon"),
   });

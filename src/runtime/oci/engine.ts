@@ -89,6 +89,7 @@ export class OciRuntime implements Runtime {
     this.#exits.stop();
     this.#sweep?.cancel();
     this.#exec.close();
+    this.#context.launcher.close();
   }
 
   onEvent(listener: (event: RuntimeEvent) => void): () => void {
@@ -108,7 +109,8 @@ export class OciRuntime implements Runtime {
     }
     let running = this.#running.get(key);
     if (!running) {
-      running = runSandbox(this.#context, config).finally(() => this.#running.delete(key));
+      const making = this.#context.starting.run(() => runSandbox(this.#context, config));
+      running = making.finally(() => this.#running.delete(key));
       this.#running.set(key, running);
     }
     return running;
@@ -175,7 +177,7 @@ export class OciRuntime implements Runtime {
         );
       }
       if (record.startedAtMs !== undefined) return;
-      await startContainer(this.#context, record);
+      await this.#context.starting.run(() => startContainer(this.#context, record));
       this.#emit("started", record);
     });
   }

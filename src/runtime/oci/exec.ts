@@ -1,14 +1,12 @@
-import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync } from "node:fs";
-import { open, readFile, rm } from "node:fs/promises";
-import { Socket } from "node:net";
+import { readFile, rm, writeFile } from "node:fs/promises";
+import type { Socket } from "node:net";
 import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
 import { RuntimeError, type RuntimeExecOptions, type RuntimeStreams } from "../contract.ts";
-import { adoptDescriptor, listenUnix, openPipe } from "../linux/descriptors.ts";
-import type { Syscalls } from "../linux/syscalls.ts";
-import { runTool } from "../linux/tool.ts";
+import { adoptDescriptor, listenUnix } from "../linux/descriptors.ts";
+import { makeFifo, readFifo, writeFifo } from "../linux/launcher.ts";
 import { type EngineContext, runtimeArgs } from "./context.ts";
 import { execFailureCode } from "./errors.ts";
 import type { ContainerRecord } from "./records.ts";
@@ -20,7 +18,6 @@ const outputBytesDefault = 16 * 1024 * 1024;
 const drainMsMax = 500;
 /** The runtime connects within milliseconds. */
 const terminalMsMax = 30_000;
-const signalExitBase = 128;
 
 /** Runs further commands in running containers. */
 export class ContainerExec {
@@ -117,13 +114,13 @@ export class ContainerExec {
 
 /** One `exec`: the runtime's process, its streams, and the cgroup by which all of it can be killed. */
 class ExecSession {
-  stdin: Writable | undefined;
-  stdout: Readable | undefined;
-  stderr: Readable | undefined;
+  stdin: Socket | undefined;
+  stdout: Socket | undefined;
+  stderr: Socket | undefined;
   readonly #context: EngineContext;
   readonly #record: ContainerRecord;
   readonly #name: string;
-  #child: ChildProcess | undefined;
+  #exited: Promise<number> | undefined;
   #terminalFd: number | undefined;
 
   constructor(context: EngineContext, record: ContainerRecord, name: string) {
@@ -132,45 +129,35 @@ class ExecSession {
     this.#name = name;
   }
 
-  get #logPath(): string {
-    return join(this.#context.layout.bundle(this.#record.id), `${this.#name}.log`);
+  #file(kind: "json" | "log" | "in" | "out" | "err"): string {
+    return join(this.#context.layout.bundle(this.#record.id), `${this.#name}.${kind}`);
   }
 
   async start(options: RuntimeExecOptions, wants: { stdin: boolean }): Promise<void> {
     const process = await execProcess(this.#context, this.#record, options);
-    if (options.tty) await this.#startWithTerminal(process);
-    else await this.#startWithPipes(process, wants);
+    await writeFile(this.#file("json"), JSON.stringify(process), { mode: 0o600 });
+    this.#context.cgroups.prepareExec(this.#record.cgroup, this.#name);
+    if (options.tty) await this.#startWithTerminal();
+    else await this.#startWithPipes(wants);
   }
 
-  /** Real pipes, because a command may open /dev/stdout, which fails on the sockets that Node would make. */
-  async #startWithPipes(process: OciProcess, wants: { stdin: boolean }): Promise<void> {
+  /** Pipes, because a command may open /dev/stdout, which fails on the sockets that Node would make. */
+  async #startWithPipes(wants: { stdin: boolean }): Promise<void> {
     const { syscalls } = this.#context.host;
-    if (!syscalls) {
-      const child = await this.#spawn(process, [], [wants.stdin ? "pipe" : "ignore", "pipe", "pipe"]);
-      this.stdin = child.stdin ?? undefined;
-      this.stdout = child.stdout!;
-      this.stderr = child.stderr!;
-      return;
-    }
-    const input = wants.stdin ? openPipe(syscalls) : undefined;
-    const [output, errors] = [openPipe(syscalls), openPipe(syscalls)];
-    const childEnds = [output.write, errors.write, ...(input ? [input.read] : [])];
-    const ownEnds = [output.read, errors.read, ...(input ? [input.write] : [])];
-    try {
-      await this.#spawn(process, [], [input?.read ?? "ignore", output.write, errors.write]);
-    } catch (error) {
-      for (const fd of ownEnds) closeSync(fd);
-      throw error;
-    } finally {
-      for (const fd of childEnds) closeSync(fd);
-    }
-    this.stdout = new Socket({ fd: output.read, readable: true, writable: false });
-    this.stderr = new Socket({ fd: errors.read, readable: true, writable: false });
-    if (input) this.stdin = new Socket({ fd: input.write, readable: false, writable: true });
+    const files = {
+      ...(wants.stdin && { stdin: this.#file("in") }),
+      stdout: this.#file("out"),
+      stderr: this.#file("err"),
+    };
+    for (const path of Object.values(files)) await makeFifo(syscalls, path);
+    this.stdout = readFifo(files.stdout);
+    this.stderr = readFifo(files.stderr);
+    if (files.stdin) this.stdin = writeFifo(files.stdin);
+    this.#exited = this.#context.launcher.run(this.#command([]), files);
   }
 
   /** The runtime makes the terminal in the container and passes its master over a socket. */
-  async #startWithTerminal(process: OciProcess): Promise<void> {
+  async #startWithTerminal(): Promise<void> {
     const syscalls = this.#context.host.syscalls;
     if (!syscalls) {
       throw new RuntimeError("Unsupported", "a terminal needs koffi, which has no build for this machine");
@@ -180,15 +167,9 @@ class ExecSession {
     const listening = listenUnix(syscalls, path);
     try {
       const terminal = syscalls.receiveFdAsync(listening, terminalMsMax);
-      const child = await this.#spawn(
-        process,
-        ["--tty", `--console-socket=${path}`],
-        ["ignore", "ignore", "ignore"],
-      );
-      // A runtime that fails never connects.
-      const failed = once(child, "exit")
-        .then(() => this.#context.clock.sleep(drainMsMax))
-        .then(() => -1);
+      this.#exited = this.#context.launcher.run(this.#command(["--tty", `--console-socket=${path}`]));
+      // A runtime that fails never connects; one that has connected may be at its end already.
+      const failed = this.#exited.then(() => this.#context.clock.sleep(drainMsMax)).then(() => -1);
       const fd = await Promise.race([terminal, failed]);
       if (fd < 0) return;
       const adopted = adoptDescriptor(syscalls, fd);
@@ -206,37 +187,17 @@ class ExecSession {
     }
   }
 
-  /**
-   * The runtime reads the process's specification from a pipe that is filled only after it was put into its cgroup,
-   * so that nothing it starts is ever outside.
-   */
-  async #spawn(
-    process: OciProcess,
-    args: readonly string[],
-    stdio: (number | "ignore" | "pipe")[],
-  ): Promise<ChildProcess> {
-    const { cgroups, runtime, host, layout } = this.#context;
-    const gate = await openGate(host.syscalls, join(layout.bundle(this.#record.id), `${this.#name}.fifo`));
-    try {
-      const execArgs = [
-        ...[...runtimeArgs(this.#context), `--log=${this.#logPath}`, "exec", "--process", gate.path, ...args],
-        ...cgroups.execRuntimeArgs(this.#record.cgroup, this.#name),
-        this.#record.id,
-      ];
-      // What is in a cgroup before its own process is the agent's doing.
-      cgroups.prepareExec(this.#record.cgroup, this.#name);
-      const child = spawn(runtime.path, execArgs, {
-        stdio: [...stdio, gate.childFd],
-        env: { PATH: searchPath },
-      });
-      this.#child = child;
-      await once(child, "spawn");
-      cgroups.joinExec(this.#record.cgroup, this.#name, child.pid!);
-      await gate.fill(JSON.stringify(process));
-      return child;
-    } finally {
-      await gate.close();
-    }
+  #command(options: readonly string[]): string[] {
+    const { cgroups, runtime } = this.#context;
+    return [
+      ...[
+        ...cgroups.execLauncher(this.#record.cgroup, this.#name),
+        runtime.path,
+        ...runtimeArgs(this.#context),
+      ],
+      ...[`--log=${this.#file("log")}`, "exec", "--process", this.#file("json"), ...options],
+      ...[...cgroups.execRuntimeArgs(this.#name), this.#record.id],
+    ];
   }
 
   async followSize(sizes: NonNullable<RuntimeStreams["resize"]>): Promise<void> {
@@ -252,21 +213,17 @@ class ExecSession {
 
   async kill(): Promise<void> {
     await this.#context.cgroups.killExec(this.#record.cgroup, this.#name);
-    this.#child?.kill("SIGKILL");
   }
 
   /** After the command's end and the last of its output. */
   async ended(): Promise<{ exitCode: number; complaint: string }> {
-    const child = this.#child!;
-    if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
+    const exitCode = await this.#exited!;
     await this.#drain();
-    this.#context.cgroups.removeExec(this.#record.cgroup, this.#name);
-    const report = await readFile(this.#logPath, "utf8").catch(() => "");
-    if (report) await rm(this.#logPath, { force: true });
-    if (child.exitCode === null) return { exitCode: signalExitBase + 9, complaint: "" };
-    if (child.exitCode === 0 || !report.trim()) return { exitCode: child.exitCode, complaint: "" };
+    const report = exitCode === 0 ? "" : await readFile(this.#file("log"), "utf8").catch(() => "");
+    await this.#removeFiles();
+    if (!report.trim()) return { exitCode, complaint: "" };
     const complaint = report.trim().replace(/^\S+T\S+: /gm, "");
-    return { exitCode: execFailureCode(complaint) ?? child.exitCode, complaint: `${complaint}\n` };
+    return { exitCode: execFailureCode(complaint) ?? exitCode, complaint: `${complaint}\n` };
   }
 
   async #drain(): Promise<void> {
@@ -279,9 +236,13 @@ class ExecSession {
     for (const stream of open) stream!.destroy();
     this.stdin?.destroy();
   }
-}
 
-const searchPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+  async #removeFiles(): Promise<void> {
+    this.#context.cgroups.removeExec(this.#record.cgroup, this.#name);
+    const kinds = ["json", "log", "in", "out", "err"] as const;
+    await Promise.all(kinds.map((kind) => rm(this.#file(kind), { force: true })));
+  }
+}
 
 /** The container's own process, with another command. */
 async function execProcess(
@@ -297,47 +258,6 @@ async function execProcess(
     terminal: options.tty,
     args: [...options.command],
     env: options.tty ? [...env, "TERM=xterm"] : env,
-  };
-}
-
-interface Gate {
-  /** What the child opens. */
-  path: string;
-  childFd: number | "ignore";
-  fill(text: string): Promise<void>;
-  close(): Promise<void>;
-}
-
-/** Where a file of a child ends up when it is the fourth of its streams. */
-const gateFd = 3;
-
-/** A pipe that its reader waits at: an anonymous one, or a named one where koffi is missing. */
-async function openGate(syscalls: Syscalls | undefined, path: string): Promise<Gate> {
-  if (!syscalls) {
-    await runTool("mkfifo", [path]);
-    return {
-      path,
-      childFd: "ignore",
-      async fill(text) {
-        const file = await open(path, "w");
-        await file.writeFile(text).finally(() => file.close());
-      },
-      close: () => rm(path, { force: true }),
-    };
-  }
-  const { read, write } = openPipe(syscalls);
-  const writer = new Socket({ fd: write, readable: false, writable: true });
-  writer.on("error", () => {});
-  return {
-    path: `/proc/self/fd/${gateFd}`,
-    childFd: read,
-    async fill(text) {
-      writer.end(text);
-    },
-    async close() {
-      closeSync(read);
-      if (!writer.writableEnded) writer.destroy();
-    },
   };
 }
 

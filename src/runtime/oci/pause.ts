@@ -46,11 +46,16 @@ export async function startPause(
   await writeFile(join(bundle, "config.json"), JSON.stringify(spec));
   const pidFile = join(bundle, "pid");
   const args = ["run", "--detach", "--bundle", bundle, "--pid-file", pidFile, sandboxId];
-  await runTool(context.runtime.path, [...runtimeArgs(context), ...args], { leaves: "daemon" });
+  const [program, ...rest] = [
+    ...cgroups.launcher(cgroup),
+    context.runtime.path,
+    ...runtimeArgs(context),
+    ...args,
+  ];
+  await runTool(program!, rest, { leaves: "daemon" });
   const identity = identify(Number(await readFile(pidFile, "utf8")));
   if (!identity)
     throw new RuntimeError("SandboxError", "the process that holds the pod's PID namespace ended at once");
-  cgroups.join(cgroup, identity.pid);
   return identity;
 }
 

@@ -23,7 +23,7 @@ export interface CgroupOptions {
 export async function createCgroupDriver(options: CgroupOptions): Promise<CgroupDriver> {
   const mounts = await readMounts();
   const unified = mounts.findLast((mount) => mount.type === "cgroup2" && mount.target === "/sys/fs/cgroup");
-  if (unified) return createV2Driver({ mount: unified.target, clock: options.clock });
+  if (unified) return createV2Driver({ mount: unified.target, root: options.root, clock: options.clock });
 
   let hierarchies = v1Hierarchies(mounts);
   if (!hierarchies["memory"] || !hierarchies["cpu"]) {
@@ -42,18 +42,25 @@ export async function createCgroupDriver(options: CgroupOptions): Promise<Cgroup
 
 /**
  * crun 1.8 refuses to run, even with its cgroup manager off, while any controller is on the v2 mount beside v1 ones.
- * Mounting such a controller as a v1 hierarchy takes it from there; unmounting (at purge) gives it back.
+ * Mounting such a controller as a v1 hierarchy takes it from there; it goes back with the last such mount (at purge).
+ * One that another cluster took is mounted too, so that it stays when that cluster goes.
  */
 async function drainUnified(
   unifiedMount: string,
   { host, hierarchiesDir, log }: CgroupOptions,
 ): Promise<void> {
-  const controllers = (readCgroupFile(`${unifiedMount}/cgroup.controllers`) ?? "")
+  const mounts = (await readMounts()).filter((mount) => mount.type === "cgroup");
+  const system = v1Hierarchies(mounts.filter((mount) => mount.target.startsWith("/sys/fs/cgroup/")));
+  const borrowed = Object.keys(v1Hierarchies(mounts)).filter(
+    (name) => knownControllers.has(name) && !system[name],
+  );
+  const unified = (readCgroupFile(`${unifiedMount}/cgroup.controllers`) ?? "")
     .trim()
     .split(" ")
     .filter(Boolean);
-  for (const controller of controllers) {
+  for (const controller of new Set([...unified, ...borrowed])) {
     const target = `${hierarchiesDir}/${controller}`;
+    if (mounts.some((mount) => mount.target === target)) continue;
     await mkdir(target, { recursive: true });
     try {
       await host.mount({ source: "cgroup", target, type: "cgroup", data: controller });
@@ -66,6 +73,20 @@ async function drainUnified(
     }
   }
 }
+
+/** Mount options that are controllers, among others like `rw`. */
+const knownControllers = new Set([
+  "cpu",
+  "cpuacct",
+  "cpuset",
+  "memory",
+  "pids",
+  "hugetlb",
+  "blkio",
+  "io",
+  "rdma",
+  "misc",
+]);
 
 function v1Hierarchies(mounts: readonly MountEntry[]): Record<string, string> {
   const found: Record<string, string> = {};

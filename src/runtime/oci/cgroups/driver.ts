@@ -51,12 +51,17 @@ export interface CgroupDriver {
   /** Makes what has to be there before the runtime creates the container. */
   createContainer(cgroup: string, container: ContainerCgroup): void;
   spec(cgroup: string, container: ContainerCgroup, access: "ro" | "rw"): CgroupSpec;
-  /** Puts a process that the runtime started into the container's cgroup; nothing to do where the runtime does it. */
-  join(cgroup: string, pid: number): void;
-  /** A child cgroup that holds an exec's processes, so that all of them can be killed. */
-  execRuntimeArgs(cgroup: string, name: string): readonly string[];
+  /**
+   * What to put before the runtime's command line so that all it starts is born in the container's cgroup; nothing
+   * where the runtime sees to it.
+   */
+  launcher(cgroup: string): readonly string[];
+  /** The same for an exec, which gets a child cgroup `name`, so that all it started can be killed. */
+  execLauncher(cgroup: string, name: string): readonly string[];
+  /** What the runtime is told about that child cgroup. */
+  execRuntimeArgs(name: string): readonly string[];
+  /** Makes that child cgroup. */
   prepareExec(cgroup: string, name: string): void;
-  joinExec(cgroup: string, name: string, pid: number): void;
   killExec(cgroup: string, name: string): Promise<void>;
   /** Forgets the exec's cgroup when it is empty; a daemon left behind keeps it until the container goes. */
   removeExec(cgroup: string, name: string): void;

@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import type { Clock } from "../../../base/index.ts";
 import type { LinuxResources } from "../../contract.ts";
 import { type CgroupDriver, type ContainerCgroup, type DeviceRule, defaultDeviceRules } from "./driver.ts";
@@ -15,6 +16,19 @@ import { type CgroupWrite, writesV1 } from "./resources.ts";
 
 /** Where each controller's hierarchy is mounted; several may share one. */
 export type Hierarchies = Readonly<Record<string, string>>;
+
+/**
+ * A shell that puts itself into cgroups and becomes the command. A thread that moves itself needs no lock of the whole
+ * machine, while moving another process waits for an RCU grace period: 14 ms, in the agent's event loop.
+ */
+const moveAndRun = [
+  "/bin/sh",
+  "-ec",
+  'while [ "$1" != -- ]; do echo 0 >"$1"; shift; done; shift; exec "$@"',
+  "sh",
+];
+const endOfTasks = "--";
+const sharesPerCpu = 1024;
 
 /** Every container has its own cgroup in these. */
 const perContainer = ["cpu", "cpuacct", "memory", "pids"] as const;
@@ -46,6 +60,14 @@ export function createV1Driver(options: {
     allowDevices(sharedDevices, defaultDeviceRules);
   }
 
+  // As the kubelet does for `kubepods`: all pods together weigh as much as the machine has processors, where each
+  // process outside weighs as one.
+  for (const cgroup of [root, `${root}/kubepods`]) {
+    const path = at("cpu", cgroup)!;
+    makeCgroup(path);
+    writeCgroupFile(`${path}/cpu.shares`, String(sharesPerCpu * availableParallelism()));
+  }
+
   const write = (cgroup: string, { controller, file, value, optional }: CgroupWrite) => {
     const flat = controller === "cpuset" || controller === "hugetlb";
     const path = flat ? own(controller, cgroup) : at(controller, cgroup);
@@ -62,15 +84,18 @@ export function createV1Driver(options: {
     }
   };
 
-  const join = (cgroup: string, pid: number) => {
-    for (const mount of mounts) writeCgroupFile(`${mount}/${cgroup}/cgroup.procs`, String(pid));
-    for (const controller of ["cpuset", "hugetlb"]) {
-      const path = own(controller, cgroup);
-      if (path && existsSync(path)) writeCgroupFile(`${path}/cgroup.procs`, String(pid));
-    }
+  /** The `tasks` files of the cgroups that a container's processes belong to. */
+  const tasksOf = (cgroup: string, exec?: string): string[] => {
+    const pids = at("pids", cgroup);
+    const shared = mounts.map((mount) => `${mount}/${cgroup}`);
+    const flat = ["cpuset", "hugetlb"].map((controller) => own(controller, cgroup)).filter(isPresent);
     const devices = own("devices", cgroup);
-    if (devices && existsSync(devices)) writeCgroupFile(`${devices}/cgroup.procs`, String(pid));
-    else if (sharedDevices) writeCgroupFile(`${sharedDevices}/cgroup.procs`, String(pid));
+    const paths = [
+      ...(exec && pids ? [...shared.filter((path) => path !== pids), `${pids}/${exec}`] : shared),
+      ...flat.filter((path) => existsSync(path)),
+      ...(devices && existsSync(devices) ? [devices] : sharedDevices ? [sharedDevices] : []),
+    ];
+    return paths.map((path) => `${path}/tasks`);
   };
 
   return {
@@ -132,17 +157,13 @@ export function createV1Driver(options: {
       };
     },
 
-    join,
+    launcher: (cgroup) => [...moveAndRun, ...tasksOf(cgroup), endOfTasks],
+    execLauncher: (cgroup, name) => [...moveAndRun, ...tasksOf(cgroup, name), endOfTasks],
 
     execRuntimeArgs: () => [],
     prepareExec(cgroup, name) {
       const path = at("pids", `${cgroup}/${name}`);
       if (path) makeCgroup(path);
-    },
-    joinExec(cgroup, name, pid) {
-      join(cgroup, pid);
-      const path = at("pids", `${cgroup}/${name}`);
-      if (path) writeCgroupFile(`${path}/cgroup.procs`, String(pid));
     },
     async killExec(cgroup, name) {
       const path = at("pids", `${cgroup}/${name}`);

@@ -1,4 +1,6 @@
 import { existsSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { dirname } from "node:path";
 import type { Clock } from "../../../base/index.ts";
 import type { LinuxResources } from "../../contract.ts";
 import { type CgroupDriver, type ContainerCgroup, defaultDeviceRules } from "./driver.ts";
@@ -11,17 +13,19 @@ import {
   removeIfEmpty,
   writeCgroupFile,
 } from "./files.ts";
-import { ociResources, writesV2 } from "./resources.ts";
+import { cpuWeight, ociResources, writesV2 } from "./resources.ts";
 
 /** What a pod may be limited by; the kubelet asks for the same. */
 const wantedControllers = ["cpu", "cpuset", "hugetlb", "io", "memory", "pids"];
+
+const sharesPerCpu = 1024;
 
 /**
  * cgroup v2 alone: the runtime makes a container's cgroup, limits it and loads the device filter; the agent makes
  * those of pods, with the controllers handed down.
  */
-export function createV2Driver(options: { mount: string; clock: Clock }): CgroupDriver {
-  const { mount, clock } = options;
+export function createV2Driver(options: { mount: string; root: string; clock: Clock }): CgroupDriver {
+  const { mount, root, clock } = options;
   const at = (cgroup: string) => `${mount}/${cgroup}`;
 
   /** Hands every wanted controller down to the children of `path`. */
@@ -39,6 +43,14 @@ export function createV2Driver(options: { mount: string; clock: Clock }): Cgroup
       writeCgroupFile(path, value);
     }
   };
+
+  // As the kubelet does for `kubepods`: a weight by the number of processors.
+  for (const cgroup of [root, `${root}/kubepods`]) {
+    makeCgroup(at(cgroup));
+    enableControllers(dirname(at(cgroup)));
+    const weight = cpuWeight(sharesPerCpu * availableParallelism());
+    if (existsSync(`${at(cgroup)}/cpu.weight`)) writeCgroupFile(`${at(cgroup)}/cpu.weight`, String(weight));
+  }
 
   return {
     version: "v2",
@@ -86,12 +98,12 @@ export function createV2Driver(options: { mount: string; clock: Clock }): Cgroup
       };
     },
 
-    join() {},
-    execRuntimeArgs: (_cgroup, name) => [`--cgroup=${name}`],
+    launcher: () => [],
+    execLauncher: () => [],
+    execRuntimeArgs: (name) => [`--cgroup=${name}`],
     prepareExec(cgroup, name) {
       makeCgroup(`${at(cgroup)}/${name}`);
     },
-    joinExec() {},
     async killExec(cgroup, name) {
       await killAll(`${at(cgroup)}/${name}`, clock);
     },
