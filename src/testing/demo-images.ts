@@ -2,8 +2,8 @@ import { lookup } from "node:dns/promises";
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { parse, stringify } from "yaml";
-import { buildDemoImages } from "../../tools/images/index.ts";
 import { SystemClock } from "../base/index.ts";
+import { buildDemoImages } from "./images/index.ts";
 import { ensureLocalRegistry } from "./registry/index.ts";
 
 export interface DemoImagesOptions {

@@ -3,9 +3,9 @@ import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { buildDemoImages } from "../../../tools/images/index.ts";
 import { SystemClock, silentLog } from "../../base/index.ts";
 import { createImageStore } from "../../runtime/images/index.ts";
+import { buildDemoImages } from "../images/index.ts";
 import { ensureLocalRegistry, localRegistryStatus, stopLocalRegistry } from "./index.ts";
 
 const clock = new SystemClock();
