@@ -6,7 +6,13 @@ import type { Clock, Log, Timer } from "../../base/index.ts";
 import { badRequest } from "../../machinery/index.ts";
 import { chooseProtocol, notAnUpgrade, openSpdy, refuseUpgrade, upgradeOf } from "./handshake.ts";
 import { SpdySession, type SpdyStream } from "./spdy/index.ts";
-import { ChannelConnection, channelProtocol, openTunnel, requestedProtocols } from "./websocket/index.ts";
+import {
+  ChannelConnection,
+  channelProtocol,
+  handshakeFault,
+  requestedProtocols,
+  Tunnel,
+} from "./websocket/index.ts";
 
 const forwardProtocol = "portforward.k8s.io";
 const tunnelProtocol = `SPDY/3.1+${forwardProtocol}`;
@@ -45,24 +51,17 @@ export async function servePortForward(options: PortForwardOptions): Promise<voi
   if (upgrade !== "websocket") return refuseUpgrade(socket, notAnUpgrade());
   const known = [tunnelProtocol, ...channelProtocols];
   const protocol = chooseProtocol(requestedProtocols(req), known);
-  try {
-    if (protocol === tunnelProtocol) await serveTunnel(options);
-    else if (protocol !== undefined) await serveChannels(options, protocol);
-    else {
-      const why = `requested protocol(s) are not supported: ${requestedProtocols(req).join(", ")}`;
-      refuseUpgrade(
-        socket,
-        badRequest(`unable to upgrade websocket connection: ${why}; supports ${known.join(", ")}`),
-      );
-    }
-  } catch (error) {
-    options.log.debug({ err: error }, "port-forward's WebSocket was not opened");
-  }
+  const unknown = `requested protocol(s) are not supported: ${requestedProtocols(req).join(", ")}`;
+  const fault = handshakeFault(req) ?? (protocol === undefined ? unknown : undefined);
+  if (fault) refuseUpgrade(socket, badRequest(`unable to upgrade websocket connection: ${fault}`));
+  else if (protocol === tunnelProtocol) await serveTunnel(options);
+  else await serveChannels(options, protocol!);
 }
 
 async function serveTunnel(options: PortForwardOptions): Promise<void> {
   const pairs = new StreamPairs(options);
-  const tunnel = await openTunnel(options, tunnelProtocol);
+  const { req, socket, head, clock } = options;
+  const tunnel = new Tunnel({ req, socket, head, clock }, tunnelProtocol);
   await pairs.serve(new SpdySession(tunnel, (stream) => pairs.add(stream)));
 }
 
@@ -167,7 +166,7 @@ async function serveChannels(options: PortForwardOptions, protocol: string): Pro
   if (ports.length === 0) return refuseUpgrade(socket, badRequest('query parameter "ports" is required'));
   if (ports.length > portsMax) return refuseUpgrade(socket, badRequest(`more than ${portsMax} ports`));
   const { req, head } = options;
-  const connection = await ChannelConnection.open({ req, socket, head, clock }, channelProtocol(protocol));
+  const connection = new ChannelConnection({ req, socket, head, clock }, channelProtocol(protocol));
   const gone = new AbortController();
   connection.closed.then(() => gone.abort(new Error("the client closed the connection")));
   const forwards = ports.map(async (port, i) => {

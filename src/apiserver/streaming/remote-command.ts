@@ -8,7 +8,7 @@ import { exitReport, type Outcome } from "./exit-report.ts";
 import { chooseProtocol, notAnUpgrade, openSpdy, refuseUpgrade, upgradeOf } from "./handshake.ts";
 import type { SpdyStream } from "./spdy/index.ts";
 import { TerminalSizes } from "./terminal-sizes.ts";
-import { ChannelConnection, channelProtocol, requestedProtocols } from "./websocket/index.ts";
+import { ChannelConnection, channelProtocol, handshakeFault, requestedProtocols } from "./websocket/index.ts";
 
 /** As kubelet's `StreamCreationTimeout`. */
 const streamCreationMsMax = 30_000;
@@ -119,6 +119,11 @@ function wantsStderr({ stderr, tty }: RemoteCommandOptions): boolean {
 
 async function openWebSocketClient(options: RemoteCommandOptions): Promise<ClientStreams | undefined> {
   const { req, socket, head, clock, stdin, stdout, tty } = options;
+  const fault = handshakeFault(req);
+  if (fault) {
+    refuseUpgrade(socket, badRequest(`unable to upgrade websocket connection: ${fault}`));
+    return undefined;
+  }
   const requested = requestedProtocols(req);
   const name = chooseProtocol(requested, webSocketProtocols);
   if (name === undefined) {
@@ -126,12 +131,7 @@ async function openWebSocketClient(options: RemoteCommandOptions): Promise<Clien
     refuseUpgrade(socket, badRequest(`unable to upgrade websocket connection: ${why}`));
     return undefined;
   }
-  let connection: ChannelConnection;
-  try {
-    connection = await ChannelConnection.open({ req, socket, head, clock }, channelProtocol(name));
-  } catch {
-    return undefined;
-  }
+  const connection = new ChannelConnection({ req, socket, head, clock }, channelProtocol(name));
   const std: StdStreams = {
     ...(stdin && { stdin: connection.reader(channels.stdin) }),
     ...(stdout && { stdout: connection.writer(channels.stdout) }),

@@ -99,7 +99,7 @@ describe("exec over a WebSocket", () => {
       while (!signal.aborted && writtenBytes < 1 << 30) {
         writtenBytes += piece.length;
         if (!stdout!.write(piece)) {
-          await Promise.race([once(stdout!, "drain"), once(stdout!, "close"), once(signal, "abort")]);
+          await once(stdout!, "drain", { signal }).catch(() => {});
         }
       }
       return { exitCode: 0 };

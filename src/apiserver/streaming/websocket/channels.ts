@@ -6,6 +6,9 @@ const readAheadBytes = 256 * 1024;
 const writeAheadBytes = 128 * 1024;
 /** v5's message that a channel has ended: this, then the channel. */
 const closeSignal = 255;
+const noChannel = -1;
+/** Of one message in base64. */
+const textBytesMax = 16 << 20;
 
 /** How messages of a subprotocol look. */
 export interface ChannelProtocol {
@@ -30,24 +33,21 @@ export function channelProtocol(name: string): ChannelProtocol {
 export class ChannelConnection {
   readonly protocol: ChannelProtocol;
   readonly #readers = new Map<number, ChannelReader>();
-  #connection!: WebSocketConnection;
+  readonly #connection: WebSocketConnection;
+  /** Of the message that is being received. */
+  #channel = noChannel;
+  #text: Buffer[] = [];
+  #textBytes = 0;
 
-  private constructor(protocol: ChannelProtocol) {
+  /** Nothing is received before `start`, so that all readers can be made. */
+  constructor(options: Omit<WebSocketOptions, "onPiece">, protocol: ChannelProtocol) {
     this.protocol = protocol;
+    const onPiece =
+      protocol.encoding === "binary" ? this.#receiveBinary.bind(this) : this.#receiveBase64.bind(this);
+    this.#connection = new WebSocketConnection({ ...options, onPiece }, protocol.name);
+    this.#connection.closed.then(() => this.#end());
   }
 
-  static async open(
-    options: Omit<WebSocketOptions, "onMessage">,
-    protocol: ChannelProtocol,
-  ): Promise<ChannelConnection> {
-    const channels = new ChannelConnection(protocol);
-    const onMessage = (message: Buffer) => channels.#receive(message);
-    channels.#connection = await WebSocketConnection.open({ ...options, onMessage }, protocol.name);
-    channels.#connection.closed.then(() => channels.#end());
-    return channels;
-  }
-
-  /** To be called once all readers are made: nothing comes before. */
   start(): void {
     this.#connection.start();
   }
@@ -87,18 +87,34 @@ export class ChannelConnection {
     }
   }
 
-  #receive(message: Buffer): void {
-    if (message.length === 0) return;
-    const { encoding, hasCloseSignal } = this.protocol;
-    const first = message[0]!;
-    if (hasCloseSignal && first === closeSignal) {
-      this.#readers.get(message[1] ?? -1)?.finish();
+  #receiveBinary(piece: Buffer, { isStart }: { isStart: boolean }): void {
+    if (isStart) this.#channel = noChannel;
+    if (piece.length === 0) return;
+    let data = piece;
+    if (this.#channel === noChannel) {
+      this.#channel = piece[0]!;
+      data = piece.subarray(1);
+    }
+    if (data.length === 0) return;
+    const isClose = this.protocol.hasCloseSignal && this.#channel === closeSignal;
+    if (isClose) this.#readers.get(data[0]!)?.finish();
+    else this.#readers.get(this.#channel)?.give(data);
+  }
+
+  /** A message is decoded as a whole: its pieces do not end where base64's groups do. */
+  #receiveBase64(piece: Buffer, { isEnd }: { isEnd: boolean }): void {
+    this.#textBytes += piece.length;
+    if (this.#textBytes > textBytesMax) {
+      this.#connection.close(1009, "the message is too large");
       return;
     }
-    const channel = encoding === "binary" ? first : first - 0x30;
-    const rest = message.subarray(1);
-    const data = encoding === "binary" ? rest : Buffer.from(rest.toString("latin1"), "base64");
-    if (data.length > 0) this.#readers.get(channel)?.give(data);
+    this.#text.push(piece);
+    if (!isEnd) return;
+    const text = Buffer.concat(this.#text).toString("latin1");
+    this.#text = [];
+    this.#textBytes = 0;
+    const data = Buffer.from(text.slice(1), "base64");
+    if (data.length > 0) this.#readers.get(Number(text[0]))?.give(data);
   }
 
   #end(): void {

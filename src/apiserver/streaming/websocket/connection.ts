@@ -1,32 +1,22 @@
+import { createHash } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { type WebSocket, WebSocketServer } from "ws";
 import type { Clock, Timer } from "../../../base/index.ts";
+import { FrameReceiver, type FrameSink } from "./receiver.ts";
 
-/** Of one message from a client. kubectl sends 32 KiB at most; others may send what they read at once. */
-const messageBytesMax = 16 << 20;
 /**
  * kubectl gives a connection up that has not answered its pings for a minute. While a slow consumer keeps it from
  * being read, unasked pongs say that it lives; and a client that vanished is noticed by the failing write.
  */
 const pongEveryMs = 15_000;
-const textFrame = 0x81;
-const binaryFrame = 0x82;
+/** The client's answer to a close frame is waited for so long. */
+const closeMsMax = 5_000;
+const acceptSuffix = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
-const server = new WebSocketServer({
-  noServer: true,
-  perMessageDeflate: false,
-  maxPayload: messageBytesMax,
-  clientTracking: false,
-});
-
-/** What each handshake under way is answered with. */
-const chosenProtocols = new WeakMap<IncomingMessage, string>();
-server.on("headers", (lines, req) => {
-  const protocol = chosenProtocols.get(req);
-  if (protocol) lines.push(`Sec-WebSocket-Protocol: ${protocol}`);
-});
+/** The first byte of a frame that is a whole message. */
+const frames = { text: 0x81, binary: 0x82, close: 0x88, pong: 0x8a } as const;
+const nothing = Buffer.alloc(0);
 
 /** The subprotocols that a client names, best first; `""` where it names none. */
 export function requestedProtocols(req: IncomingMessage): string[] {
@@ -34,102 +24,137 @@ export function requestedProtocols(req: IncomingMessage): string[] {
   return header === undefined ? [""] : header.split(",").map((name) => name.trim());
 }
 
+/** What is wrong with a handshake (RFC 6455, section 4.2.1), if anything. */
+export function handshakeFault(req: IncomingMessage): string | undefined {
+  if (req.method !== "GET") return "a WebSocket handshake is a GET";
+  if (req.headers["sec-websocket-version"] !== "13") return "only version 13 of WebSocket is supported";
+  const key = req.headers["sec-websocket-key"] ?? "";
+  return /^[+/0-9A-Za-z]{22}==$/.test(key) ? undefined : "invalid Sec-WebSocket-Key";
+}
+
 export interface WebSocketOptions {
+  /** Whose {@link handshakeFault} there is none. */
   req: IncomingMessage;
   socket: Duplex;
   head: Buffer;
   clock: Clock;
-  onMessage: (message: Buffer) => void;
+  onPiece: FrameSink["piece"];
 }
 
 /**
- * A client's WebSocket, for much data: messages go straight to the socket, without a copy, and both sides can be held
- * back. `ws` does the handshake, receives, and closes.
+ * The server's end of a WebSocket that is made for much data: nothing is copied or put together either way, and both
+ * sides can be held back. Own code, for libraries assemble whole messages first.
  */
-export class WebSocketConnection {
+export class WebSocketConnection implements FrameSink {
   /** Resolves once the connection is gone. */
   readonly closed: Promise<void>;
-  readonly #ws: WebSocket;
   readonly #socket: Duplex;
   readonly #clock: Clock;
+  readonly #onPiece: FrameSink["piece"];
   readonly #drained: (() => void)[] = [];
   readonly #holders = new Set<object>();
+  #state: "open" | "closing" | "closed" = "open";
   #pong: Timer | undefined;
+  #closing: Timer | undefined;
 
-  private constructor(ws: WebSocket, options: WebSocketOptions) {
-    this.#ws = ws;
-    this.#socket = options.socket;
-    this.#clock = options.clock;
-    ws.binaryType = "nodebuffer";
-    ws.on("message", (message: Buffer) => options.onMessage(message));
-    // A protocol error of the client; `close` follows.
-    ws.on("error", () => {});
-    options.socket.on("drain", () => this.#release());
-    this.closed = new Promise((resolve) => ws.once("close", () => resolve()));
-    this.closed.then(() => {
-      this.#pong?.cancel();
-      this.#release();
-    });
-    this.#armPong();
-    // Not a message may come before whoever it is for is there.
-    this.hold(this);
-  }
-
-  /** Answers the handshake with the one subprotocol of the request's that was chosen. No message comes before `start`. */
-  static open(options: WebSocketOptions, protocol: string): Promise<WebSocketConnection> {
+  /** Answers the handshake with the one subprotocol of the request's that was chosen. Nothing is read before `start`. */
+  constructor(options: WebSocketOptions, protocol: string) {
     const { req, socket, head } = options;
-    // Not left to `ws`, which refuses names with a "/" in them: RFC 6455 does, kubectl's tunnel has one.
-    delete req.headers["sec-websocket-protocol"];
-    chosenProtocols.set(req, protocol);
+    this.#socket = socket;
+    this.#clock = options.clock;
+    this.#onPiece = options.onPiece;
     (socket as Partial<Socket>).setNoDelay?.(true);
-    return new Promise((resolve, reject) => {
-      const onClose = () => reject(new Error("not a valid WebSocket handshake"));
-      socket.once("close", onClose);
-      server.handleUpgrade(req, socket, head, (ws) => {
-        socket.off("close", onClose);
-        resolve(new WebSocketConnection(ws, options));
-      });
+    const accept = createHash("sha1")
+      .update(`${req.headers["sec-websocket-key"]}${acceptSuffix}`)
+      .digest("base64");
+    socket.write(
+      "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+        `Sec-WebSocket-Accept: ${accept}\r\n${protocol && `Sec-WebSocket-Protocol: ${protocol}\r\n`}\r\n`,
+    );
+    if (head.length > 0) socket.unshift(head);
+    const receiver = new FrameReceiver(this);
+    // `close` follows.
+    socket.on("error", () => {});
+    socket.on("end", () => socket.destroy());
+    socket.on("drain", () => this.#release());
+    this.closed = new Promise((resolve) => {
+      if (socket.destroyed) resolve();
+      socket.once("close", () => resolve());
     });
-  }
-
-  get isOpen(): boolean {
-    return this.#ws.readyState === this.#ws.OPEN;
-  }
-
-  /** Sends `prefix` and `pieces` as one binary message; `done` when there is room for the next. */
-  sendBinary(prefix: Buffer, pieces: readonly Buffer[], done: (error?: Error | null) => void): void {
-    this.#send(binaryFrame, prefix, pieces, done);
-  }
-
-  sendText(text: string, done: (error?: Error | null) => void): void {
-    this.#send(textFrame, Buffer.from(text), [], done);
+    this.closed.then(() => this.#end());
+    this.#armPong();
+    this.hold(this);
+    socket.on("data", (chunk: Buffer) => receiver.receive(chunk));
   }
 
   start(): void {
     this.unhold(this);
   }
 
+  get isOpen(): boolean {
+    return this.#state === "open" && !this.#socket.destroyed;
+  }
+
+  /** Sends `prefix` and `pieces` as one binary message; `done` when there is room for the next. */
+  sendBinary(prefix: Buffer, pieces: readonly Buffer[], done: (error?: Error | null) => void): void {
+    this.#send(frames.binary, prefix, pieces, done);
+  }
+
+  sendText(text: string, done: (error?: Error | null) => void): void {
+    this.#send(frames.text, Buffer.from(text), [], done);
+  }
+
   /** Nothing is read while anyone holds. */
   hold(holder: object): void {
-    if (this.#holders.size === 0) this.#ws.pause();
     this.#holders.add(holder);
+    this.#socket.pause();
   }
 
   unhold(holder: object): void {
-    if (this.#holders.delete(holder) && this.#holders.size === 0) this.#ws.resume();
+    if (this.#holders.delete(holder) && this.#holders.size === 0) this.#socket.resume();
   }
 
+  /** Says goodbye, and goes when the client does; after a while, without it. */
   close(code: number, reason = ""): void {
-    this.#ws.close(code, reason);
-    // The client's own close frame is to be seen.
-    this.#ws.resume();
+    if (!this.isOpen) return;
+    this.#state = "closing";
+    const payload = Buffer.concat([Buffer.from([code >> 8, code & 0xff]), Buffer.from(reason)]);
+    this.#socket.write(frameHead(frames.close, payload.length, payload));
+    this.#closing = this.#clock.after(closeMsMax, () => this.#socket.destroy());
+    // Whoever held may not come back, and the client's own close frame is to be seen.
+    this.#holders.clear();
+    this.#socket.resume();
   }
 
   destroy(): void {
-    this.#ws.terminate();
+    this.#socket.destroy();
   }
 
-  /** A frame that is not masked, as a server's are (RFC 6455, section 5.2). */
+  piece(data: Buffer, at: { isStart: boolean; isEnd: boolean }): void {
+    if (this.#state === "open") this.#onPiece(data, at);
+  }
+
+  ping(payload: Buffer): void {
+    if (this.isOpen) this.#socket.write(frameHead(frames.pong, payload.length, payload));
+  }
+
+  /** From the client: the last that it says. */
+  peerClosed(payload: Buffer): void {
+    if (this.#state === "open") {
+      const code = payload.subarray(0, 2);
+      this.#socket.write(frameHead(frames.close, code.length, code));
+    }
+    this.#state = "closed";
+    this.#socket.end();
+    this.#closing ??= this.#clock.after(closeMsMax, () => this.#socket.destroy());
+  }
+
+  fail(closeCode: number, why: string): void {
+    this.close(closeCode, why);
+    this.#socket.end();
+  }
+
+  /** A frame that is not masked, as a server's are (section 5.1). */
   #send(kind: number, prefix: Buffer, pieces: readonly Buffer[], done: (error?: Error | null) => void): void {
     if (!this.isOpen) {
       done(new Error("the connection is closed"));
@@ -151,10 +176,16 @@ export class WebSocketConnection {
     for (const done of this.#drained.splice(0)) done();
   }
 
+  #end(): void {
+    this.#state = "closed";
+    this.#pong?.cancel();
+    this.#closing?.cancel();
+    this.#release();
+  }
+
   #armPong(): void {
     this.#pong = this.#clock.after(pongEveryMs, () => {
-      if (!this.isOpen) return;
-      this.#ws.pong();
+      this.ping(nothing);
       this.#armPong();
     });
   }

@@ -1,3 +1,3 @@
 export { ChannelConnection, channelProtocol } from "./channels.ts";
-export { requestedProtocols } from "./connection.ts";
-export { openTunnel } from "./tunnel.ts";
+export { handshakeFault, requestedProtocols } from "./connection.ts";
+export { Tunnel } from "./tunnel.ts";

@@ -4,29 +4,21 @@ import { WebSocketConnection, type WebSocketOptions } from "./connection.ts";
 const nothing = Buffer.alloc(0);
 
 /** The bytes of another protocol in binary messages, whose borders mean nothing. */
-export async function openTunnel(
-  options: Omit<WebSocketOptions, "onMessage">,
-  protocol: string,
-): Promise<Duplex> {
-  let tunnel: Tunnel | undefined;
-  const onMessage = (message: Buffer) => tunnel?.give(message);
-  const connection = await WebSocketConnection.open({ ...options, onMessage }, protocol);
-  tunnel = new Tunnel(connection);
-  connection.start();
-  return tunnel;
-}
-
-class Tunnel extends Duplex {
+export class Tunnel extends Duplex {
   readonly #connection: WebSocketConnection;
 
-  constructor(connection: WebSocketConnection) {
+  constructor(options: Omit<WebSocketOptions, "onPiece">, protocol: string) {
     super();
-    this.#connection = connection;
-    connection.closed.then(() => this.destroy());
+    this.#connection = new WebSocketConnection(
+      { ...options, onPiece: (piece) => this.#give(piece) },
+      protocol,
+    );
+    this.#connection.closed.then(() => this.destroy());
+    this.#connection.start();
   }
 
-  give(message: Buffer): void {
-    if (!this.destroyed && !this.push(message)) this.#connection.hold(this);
+  #give(piece: Buffer): void {
+    if (piece.length > 0 && !this.destroyed && !this.push(piece)) this.#connection.hold(this);
   }
 
   override _read(): void {
