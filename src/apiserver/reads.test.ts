@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { gunzipSync } from "node:zlib";
+import { parse } from "yaml";
 import { demoConfigMap, demoPod, TestClient } from "./testing/client.ts";
 import { startTestCluster, type TestCluster } from "./testing/cluster.ts";
 
@@ -151,4 +152,19 @@ test("a big list is compressed for a client that asks", async () => {
     (await client.get(`${path}?limit=1`, { "accept-encoding": "gzip" })).headers["content-encoding"],
     undefined,
   );
+});
+
+test("a list as YAML reads back as the same list", async () => {
+  const { text } = await client.get(maps, { accept: "application/yaml" });
+  const { items } = parse(text, { version: "1.1" });
+  assert.deepEqual(items, (await client.get(maps)).json.items);
+  const empty = await client.get("/api/v1/namespaces/none/configmaps", { accept: "application/yaml" });
+  assert.deepEqual(parse(empty.text).items, []);
+});
+
+test("namespaces in a field selector bound a list over all of them", async () => {
+  const all = "/api/v1/configmaps?fieldSelector=metadata.namespace%3D";
+  assert.equal((await client.get(`${all}paged`)).json.items.length, 10);
+  assert.equal((await client.get(`${all}nowhere`)).json.items.length, 0);
+  assert.equal((await client.get(`${maps}?fieldSelector=metadata.namespace%3Dother`)).json.items.length, 0);
 });

@@ -1,4 +1,3 @@
-import type { Kind } from "../../api/index.ts";
 import type { KubeObject } from "../../machinery/index.ts";
 import type { Entry, Revision } from "../../store/index.ts";
 import type { ListPage } from "../context.ts";
@@ -16,7 +15,8 @@ export interface Form {
   entry(entry: Entry): Buffer;
   /** An object made for one answer. */
   object(object: KubeObject): Buffer;
-  list(page: ListPage): ListBody;
+  /** Yields to the event loop while it prepares what it must know of all objects before the first. */
+  list(page: ListPage): ListBody | Promise<ListBody>;
   /** For watches of one kind; one a watch, as a table shows its columns only once. */
   frames(): Frames;
 }
@@ -93,9 +93,3 @@ export class FrameBuffer {
 
 /** The event alone. */
 export const payloadOf = (frame: Frame) => frame.subarray(chunkHeadBytes, frame.length - chunkTailBytes);
-
-/** What a form is made for. */
-export interface FormContext {
-  kind: Kind;
-  nowMs(): number;
-}

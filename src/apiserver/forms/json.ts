@@ -11,6 +11,8 @@ export interface JsonItems {
   list: { kind: string; apiVersion: string };
   entry(entry: Entry): Buffer;
   object(object: KubeObject): KubeObject;
+  /** Whether `entry` is at hand, or has to be made: then the length of a list is not known before it is sent. */
+  cost: "none" | "made";
   /** Where the frames of this form are kept with a revision. */
   frames: Record<Change["type"], symbol>;
 }
@@ -23,6 +25,7 @@ export function jsonForm(kind: Kind): Form {
     list: { kind: `${kind.kind}List`, apiVersion: apiVersionOf(kind) },
     entry: (entry) => entry.bytes,
     object: (object) => object,
+    cost: "none",
     frames: storedFrames,
   });
 }
@@ -48,10 +51,8 @@ function jsonList(page: ListPage, items: JsonItems): ListBody {
   const head = Buffer.from(
     `{"kind":${JSON.stringify(items.list.kind)},"apiVersion":${JSON.stringify(items.list.apiVersion)},"metadata":${JSON.stringify(listMetadata(page))},"items":[`,
   );
-  let bytes = head.length + closing.length + Math.max(entries.length - 1, 0);
-  for (const entry of entries) bytes += items.entry(entry).length;
   return {
-    bytes,
+    ...(items.cost === "none" && { bytes: head.length + closing.length + itemBytes(entries, items) }),
     head,
     tail: closing,
     item: (index, writer) => {
@@ -59,6 +60,12 @@ function jsonList(page: ListPage, items: JsonItems): ListBody {
       writer.write(items.entry(entries[index]!));
     },
   };
+}
+
+function itemBytes(entries: readonly Entry[], items: JsonItems): number {
+  let bytes = Math.max(entries.length - 1, 0);
+  for (const entry of entries) bytes += items.entry(entry).length;
+  return bytes;
 }
 
 /** As `meta/v1.ListMeta`. */

@@ -18,6 +18,7 @@ export function partialMetadataForm(kind: Kind): Form {
     list: { kind: "PartialObjectMetadataList", apiVersion },
     entry: partialMetadataBytes,
     object: partialMetadataOf,
+    cost: "made",
     frames: metadataFrames,
   });
 }

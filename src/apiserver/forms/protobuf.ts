@@ -1,4 +1,5 @@
 import type { Kind } from "../../api/index.ts";
+import type { Clock } from "../../base/index.ts";
 import {
   apiVersionOf,
   encodeMessage,
@@ -11,6 +12,7 @@ import {
   type SchemaRegistry,
 } from "../../machinery/index.ts";
 import type { Entry } from "../../store/index.ts";
+import { Turn } from "../registry/turn.ts";
 import type { Change } from "../verbs/watch.ts";
 import { type Form, type Frame, frameOf } from "./form.ts";
 import { listMetadata } from "./json.ts";
@@ -25,7 +27,7 @@ const frameForms = {
 };
 
 /** What Go clients prefer of built-in kinds. */
-export function protobufForm(kind: Kind, schemas: SchemaRegistry): Form {
+export function protobufForm(kind: Kind, schemas: SchemaRegistry, clock: Clock): Form {
   const type = schemas.type(kind.schema);
   const apiVersion = apiVersionOf(kind);
   const messageOf = (entry: Entry): Uint8Array =>
@@ -39,9 +41,15 @@ export function protobufForm(kind: Kind, schemas: SchemaRegistry): Form {
     watchMediaType: `${mediaType};stream=watch`,
     entry: entryBytes,
     object: objectBytes,
-    list: (page) => {
+    list: async (page) => {
       const list = { apiVersion, kind: `${kind.kind}List`, metadata: listMetadata(page) };
-      const body = encodeProtobufList(list, page.entries.map(messageOf), schemas);
+      const turn = new Turn(clock);
+      const messages: Uint8Array[] = [];
+      for (const entry of page.entries) {
+        messages.push(messageOf(entry));
+        if (turn.isOver) await turn.yield();
+      }
+      const body = encodeProtobufList(list, messages, schemas);
       return { bytes: body.length, head: body, tail: Buffer.alloc(0), item: () => {} };
     },
     frames: () => ({

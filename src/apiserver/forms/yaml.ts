@@ -1,22 +1,30 @@
 import { stringify } from "yaml";
+import type { Kind } from "../../api/index.ts";
+import { apiVersionOf } from "../../machinery/index.ts";
 import type { Form } from "./form.ts";
+import { jsonForm, listMetadata } from "./json.ts";
 
 const mediaType = "application/yaml";
 
-/** YAML for people; made of the JSON form each time, and not for watches. */
-export function yamlForm(json: Form): Form {
-  const yaml = (value: unknown) => Buffer.from(stringify(value, { version: "1.1", lineWidth: 0 }));
+/** YAML for people; made each time it is asked for, and not for watches. */
+export function yamlForm(kind: Kind): Form {
   return {
-    ...json,
+    ...jsonForm(kind),
     mediaType,
     entry: (entry) => yaml(entry.object),
     object: yaml,
     list: (page) => {
-      const head = json.list(page);
-      const text = `${head.head}]}`;
-      const list = { ...JSON.parse(text), items: page.entries.map((entry) => entry.object) };
-      const body = yaml(list);
-      return { bytes: body.length, head: body, tail: Buffer.alloc(0), item: () => {} };
+      const { entries } = page;
+      const list = { apiVersion: apiVersionOf(kind), kind: `${kind.kind}List`, metadata: listMetadata(page) };
+      const empty = entries.length === 0 ? "items: []\n" : "items:\n";
+      return {
+        head: Buffer.concat([yaml(list), Buffer.from(empty)]),
+        tail: Buffer.alloc(0),
+        // A list of one is that item of a longer list.
+        item: (index, writer) => writer.write(yaml([entries[index]!.object])),
+      };
     },
   };
 }
+
+const yaml = (value: unknown) => Buffer.from(stringify(value, { version: "1.1", lineWidth: 0 }));

@@ -28,7 +28,7 @@ export async function sendList(
   page: ListPage,
   clock: Clock,
 ): Promise<void> {
-  const body = form.list(page);
+  const body = await form.list(page);
   const count = page.entries.length;
   const isShort = body.bytes === undefined ? count <= 16 : body.bytes <= writeChunkBytes;
   if (isShort) {

@@ -102,12 +102,12 @@ export class Negotiation {
       return undefined;
     }
     if (isJson) return jsonForm(kind);
-    if (mediaType === "application/yaml") return yamlForm(jsonForm(kind));
+    if (mediaType === "application/yaml") return yamlForm(kind);
     if (
       mediaType === "application/vnd.kubernetes.protobuf" &&
       hasProtobuf(this.#schemas.type(kind.schema), this.#schemas)
     ) {
-      return protobufForm(kind, this.#schemas);
+      return protobufForm(kind, this.#schemas, this.#clock);
     }
     return undefined;
   }
