@@ -25,7 +25,7 @@ const clients = [
     env: { KUBECTL_REMOTE_COMMAND_WEBSOCKETS: "false", KUBECTL_PORT_FORWARD_WEBSOCKETS: "false" },
   },
 ];
-const cache = join(tmpdir(), "peapod-test-kubectl");
+const cache = join(process.env.PEAPOD_CACHE_DIR ?? "/var/cache/peapod", "kubectl");
 const keepAlive = { keepAlive: undefined as NodeJS.Timeout | undefined };
 
 /** Waits for a program to say it. It must go on being read: a closed pipe would end it. */

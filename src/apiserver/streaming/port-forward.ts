@@ -75,12 +75,11 @@ interface Pair {
 class StreamPairs {
   readonly #options: PortForwardOptions;
   readonly #pairs = new Map<string, Pair>();
-  readonly #gone = new AbortController();
+  readonly #gone = createLifetime();
 
   constructor(options: PortForwardOptions) {
     this.#options = options;
     // One for each connection through here.
-    setMaxListeners(0, this.#gone.signal);
   }
 
   async serve(session: SpdySession): Promise<void> {

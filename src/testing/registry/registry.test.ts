@@ -9,7 +9,7 @@ import { buildDemoImages } from "../images/index.ts";
 import { ensureLocalRegistry, localRegistryStatus, stopLocalRegistry } from "./index.ts";
 
 const clock = new SystemClock();
-const cache = join(tmpdir(), "peapod-test-images");
+const cache = join(process.env.PEAPOD_CACHE_DIR ?? "/var/cache/peapod", "images");
 
 describe("a registry on loopback, as docker.io's mirror", { timeout: 120_000 }, () => {
   let dir: string;
