@@ -17,7 +17,7 @@ import {
   type UserInfo,
   writeKubeconfig,
 } from "./auth/index.ts";
-import { createLog, type Log, SystemClock, SystemRandom } from "./base/index.ts";
+import { createLifetime, createLog, type Log, SystemClock, SystemRandom } from "./base/index.ts";
 import type {
   ClusterModule,
   ClusterOptions,
@@ -86,7 +86,7 @@ const users = {
 async function startCluster(options: ClusterOptions): Promise<RunningCluster> {
   const { dir } = options;
   const log = createLog(options.logLevel);
-  const ended = new AbortController();
+  const ended = createLifetime();
   const { id, runDir, cgroupRoot } = instanceOf(dir);
 
   const network = await createBridgeNetwork({ dir: dir.network, id, outside: "reachable", log });

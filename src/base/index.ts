@@ -1,5 +1,6 @@
 export { assert, InvariantError, unreachable } from "./assert.ts";
 export { type Clock, SteppedClock, SystemClock, type Timer } from "./clock.ts";
 export { deepFreeze } from "./deep-freeze.ts";
+export { createLifetime } from "./lifetime.ts";
 export { createLog, type Log, type LogLevel, silentLog } from "./log.ts";
 export { type Random, SeededRandom, SystemRandom } from "./random.ts";

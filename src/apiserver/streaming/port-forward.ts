@@ -1,8 +1,7 @@
-import { setMaxListeners } from "node:events";
 import type { IncomingMessage } from "node:http";
 import type { Duplex, Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import type { Clock, Log, Timer } from "../../base/index.ts";
+import { type Clock, createLifetime, type Log, type Timer } from "../../base/index.ts";
 import { badRequest } from "../../machinery/index.ts";
 import { chooseProtocol, notAnUpgrade, openSpdy, refuseUpgrade, upgradeOf } from "./handshake.ts";
 import { SpdySession, type SpdyStream } from "./spdy/index.ts";

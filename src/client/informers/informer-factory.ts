@@ -1,4 +1,4 @@
-import { assert, type Clock, type Log, type Random, SystemRandom } from "../../base/index.ts";
+import { assert, type Clock, createLifetime, type Log, type Random, SystemRandom } from "../../base/index.ts";
 import type { GroupVersionResource, KubeObject } from "../../machinery/index.ts";
 import type { Client } from "../client.ts";
 import type { Indexers, Informer, InformerFactory, InformerHandler } from "../informer.ts";
@@ -27,7 +27,7 @@ class Factory implements InformerFactory {
   readonly #options: Required<InformerFactoryOptions>;
   readonly #informers = new Map<string, SharedInformer<any>>();
   #users = 0;
-  #stop = new AbortController();
+  #stop = createLifetime();
 
   constructor(transport: Transport, options: InformerFactoryOptions) {
     this.#transport = transport;
@@ -51,7 +51,7 @@ class Factory implements InformerFactory {
 
   async start(signal: AbortSignal): Promise<void> {
     if (signal.aborted) return;
-    if (this.#users++ === 0) this.#stop = new AbortController();
+    if (this.#users++ === 0) this.#stop = createLifetime();
     signal.addEventListener(
       "abort",
       () => {
