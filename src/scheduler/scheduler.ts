@@ -183,6 +183,8 @@ export class Scheduler {
     const { namespace, name, uid } = pod.metadata;
     const key = keyOf(pod);
     this.#place(pod, nodeName);
+    // Before what the node does with it, wherever events are shown in their order.
+    const atMs = this.#options.clock.now();
     try {
       await this.#options.transport.request({
         verb: "create",
@@ -210,6 +212,7 @@ export class Scheduler {
       "Scheduled",
       `Successfully assigned ${key} to ${nodeName}`,
       "Binding",
+      atMs,
     );
   }
 

@@ -15,6 +15,8 @@ export interface EventRecorder {
     reason: string,
     message: string,
     action?: string,
+    /** When it happened, in ms; now if not given. */
+    atMs?: number,
   ): void;
   /** Resolves when all events so far have been written or given up. */
   flush(): Promise<void>;

@@ -33,6 +33,18 @@ describe("the event recorder", () => {
   });
   const written = () => api.objects(events) as unknown as corev1.Event[];
 
+  test("names events in the order in which they happened, also within a millisecond", async () => {
+    const atMs = clock.now();
+    for (let i = 0; i < 20; i++) recorder.event(pod, "Normal", `Step${i}`, `step ${i}`);
+    await clock.step(100);
+    recorder.event(pod, "Normal", "Before", "told late", "Binding", atMs - 1);
+    await recorder.flush();
+    const names = written().map((event) => event.metadata.name!);
+    const told = names.filter((_, i) => written()[i]!.reason !== "Before");
+    assert.deepEqual([...told].sort(), told);
+    assert.equal([...names].sort()[0], written().find((event) => event.reason === "Before")!.metadata.name);
+  });
+
   test("writes an event beside the object it is about", async () => {
     recorder.event(pod, "Normal", "Pulled", 'Successfully pulled image "nginx"');
     await recorder.flush();

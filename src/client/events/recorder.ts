@@ -38,6 +38,7 @@ class Recorder implements EventRecorder {
   #queue: corev1.Event[] = [];
   #writing: Promise<void> | undefined;
   #dropped = 0;
+  #lastNanosecond = 0n;
 
   constructor(options: EventRecorderOptions) {
     this.#options = { random: new SystemRandom(), host: undefined, ...options };
@@ -50,12 +51,13 @@ class Recorder implements EventRecorder {
     reason: string,
     message: string,
     action?: string,
+    atMs = this.#options.clock.now(),
   ): void {
     if (this.#queue.length >= queuedMax) {
       this.#dropped++;
       return;
     }
-    this.#queue.push(this.#make(referenceTo(about), type, reason, message, action));
+    this.#queue.push(this.#make(referenceTo(about), type, reason, message, action, atMs));
     this.#writing ??= this.#write();
   }
 
@@ -69,12 +71,11 @@ class Recorder implements EventRecorder {
     reason: string,
     message: string,
     action: string | undefined,
+    atMs: number,
   ): corev1.Event {
-    const { clock, component, host, random } = this.#options;
-    const now = formatTime(clock.now());
-    // As client-go: the nanosecond, in hexadecimal. This clock counts milliseconds; the rest is chance.
-    const nanos = BigInt(clock.now()) * 1_000_000n + BigInt(Math.floor(random.fraction() * 1e6));
-    const suffix = `.${nanos.toString(16)}`;
+    const { component, host } = this.#options;
+    const now = formatTime(atMs);
+    const suffix = `.${this.#nanosecond(atMs).toString(16)}`;
     return {
       apiVersion: "v1",
       kind: "Event",
@@ -94,6 +95,18 @@ class Recorder implements EventRecorder {
       reportingComponent: component,
       reportingInstance: host ?? "",
     };
+  }
+
+  /**
+   * What client-go puts into an event's name. This clock counts milliseconds; the rest is chance, but later is more:
+   * what happened in one second is shown in the order of the names.
+   */
+  #nanosecond(atMs: number): bigint {
+    const nanos = BigInt(atMs) * 1_000_000n + BigInt(Math.floor(this.#options.random.fraction() * 1e6));
+    const last = this.#lastNanosecond;
+    const isSameMs = nanos / 1_000_000n === last / 1_000_000n;
+    this.#lastNanosecond = isSameMs && nanos <= last ? last + 1n : nanos;
+    return this.#lastNanosecond;
   }
 
   async #write(): Promise<void> {
