@@ -1,13 +1,15 @@
 import { closeSync, constants, openSync, unlinkSync, writeSync } from "node:fs";
-import { mkdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, realpath, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import {
   type ContainerConfig,
   type ContainerStatus,
   type Image,
+  type Mount,
   type PodSandboxConfig,
   RuntimeError,
 } from "../contract.ts";
+import { mountHolding, readMounts } from "../linux/mountinfo.ts";
 import { runTool } from "../linux/tool.ts";
 import { launchContainer } from "./conmon.ts";
 import { type EngineContext, newId, runtimeArgs } from "./context.ts";
@@ -95,8 +97,9 @@ export class ContainerMaker {
     const { config, id } = record;
     const { security, resources } = config.linux;
     const seccomp = security.seccomp ?? sandboxConfig.linux.seccomp;
-    const [devices, imageRoots, localhostSeccomp] = await Promise.all([
+    const [devices, , imageRoots, localhostSeccomp] = await Promise.all([
       findDevices(config),
+      requirePropagation(config.mounts),
       mountImageVolumes(context, record),
       seccomp?.type === "Localhost" && !security.privileged ? readSeccompFile(seccomp.path) : undefined,
     ]);
@@ -143,6 +146,24 @@ export class ContainerMaker {
     if (this.#accounts.size >= accountsCacheMax) this.#accounts.delete(this.#accounts.keys().next().value!);
     this.#accounts.set(image.id, accounts);
     return accounts;
+  }
+}
+
+/** As containerd: a mount can only propagate where the host's mount that holds it does. */
+async function requirePropagation(mounts: readonly Mount[]): Promise<void> {
+  const propagating = mounts.filter((mount) => mount.propagation !== "private" && !mount.imageId);
+  if (propagating.length === 0) return;
+  const hostMounts = await readMounts();
+  for (const { hostPath, propagation } of propagating) {
+    const holder = mountHolding(await realpath(hostPath), hostMounts);
+    const shared = holder?.propagation.some((field) => field.startsWith("shared:"));
+    const slave = holder?.propagation.some((field) => field.startsWith("master:"));
+    if (shared || (slave && propagation === "hostToContainer")) continue;
+    const needed = propagation === "bidirectional" ? "shared" : "shared or slave";
+    throw new RuntimeError(
+      "CreateContainerError",
+      `path "${hostPath}" is mounted on "${holder?.target}" but it is not a ${needed} mount`,
+    );
   }
 }
 

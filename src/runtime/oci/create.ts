@@ -31,6 +31,8 @@ export interface OciRuntimeOptions {
   log: Log;
   /** One name a cluster, `peapod-x`: below it are all cgroups that the engine makes. */
   cgroupRoot: string;
+  /** How mounts and namespaces are made; found out when absent. */
+  host?: LinuxHost;
   /** Looked for in the usual places when absent. */
   conmonPath?: string;
   /** crun where there is one, else runc. */
@@ -50,7 +52,7 @@ export async function createOciRuntime(options: OciRuntimeOptions): Promise<Runt
   const log = options.log.child({ room: "runtime" });
   const layout = new Layout(options.dir, options.runDir);
   const [host, facts, runtime] = await Promise.all([
-    createLinuxHost(),
+    options.host ?? createLinuxHost(),
     readHostFacts(),
     findRuntime(options.runtimePath),
   ]);

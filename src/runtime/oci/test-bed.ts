@@ -13,6 +13,7 @@ import {
   type SecurityContext,
 } from "../contract.ts";
 import type { ImageStore } from "../image-store.ts";
+import type { LinuxHost } from "../linux/host.ts";
 import type { PodNetwork } from "../pod-network.ts";
 import { createOciRuntime } from "./create.ts";
 import { purgeOciRuntime } from "./purge.ts";
@@ -32,7 +33,9 @@ export interface TestBed {
   close(): Promise<void>;
 }
 
-export async function createTestBed(options: { network?: PodNetwork } = {}): Promise<TestBed> {
+export async function createTestBed(
+  options: { network?: PodNetwork; host?: LinuxHost; runtimePath?: string } = {},
+): Promise<TestBed> {
   const base = await mkdtemp(join(tmpdir(), "peapod-oci-"));
   const [dir, runDir] = [join(base, "state"), join(base, "run")];
   const cgroupRoot = `peapod-test-${basename(base).slice(-6)}`;
@@ -42,6 +45,8 @@ export async function createTestBed(options: { network?: PodNetwork } = {}): Pro
     createOciRuntime({
       ...{ dir, runDir, images, cgroupRoot, clock, random: new SystemRandom(), log: silentLog },
       network: options.network ?? noNetwork,
+      host: options.host,
+      runtimePath: options.runtimePath,
     });
   const bed: TestBed = {
     ...{ dir, runDir, cgroupRoot, images },

@@ -9,7 +9,7 @@ export interface Accounts {
 export interface ResolvedUser {
   uid: number;
   gid: number;
-  /** Sorted, without the primary. */
+  /** Sorted; the primary is one of them, as containerd has it, so that a file's group rights hold for it. */
   supplementalGroups: number[];
 }
 
@@ -41,11 +41,10 @@ export function resolveUser(
   }
   const groups = parseGroups(accounts.group);
   const gid = security.runAsGroup ?? groupId(wanted.group, groups) ?? entry?.gid ?? 0;
-  const supplemental = new Set(security.supplementalGroups);
+  const supplemental = new Set([gid, ...security.supplementalGroups]);
   if ((security.supplementalGroupsPolicy ?? "Merge") === "Merge" && entry) {
     for (const group of groups) if (group.members.includes(entry.name)) supplemental.add(group.gid);
   }
-  supplemental.delete(gid);
   return { uid, gid, supplementalGroups: [...supplemental].sort((a, b) => a - b) };
 }
 
