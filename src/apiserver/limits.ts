@@ -10,6 +10,8 @@ export const urlBytesMax = 32 * 1024;
 export const readsInFlightMax = 400;
 /** Requests that write, at once; as kube-apiserver's `--max-mutating-requests-inflight`. */
 export const writesInFlightMax = 200;
+/** Writes that one turn of the event loop begins; a fifth of a millisecond each, so that timers and reads are not kept waiting. */
+export const writesPerTurnMax = 8;
 /** What a client is told to wait after a 429. */
 export const retryAfterS = 1;
 /** One request that is neither a watch nor a stream. As kube-apiserver's `--request-timeout`. */

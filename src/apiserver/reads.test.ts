@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { gunzipSync } from "node:zlib";
 import { parse } from "yaml";
+import { builtinSchemas } from "../api/index.ts";
+import { decodeProtobuf } from "../machinery/index.ts";
 import { demoConfigMap, demoPod, TestClient } from "./testing/client.ts";
 import { startTestCluster, type TestCluster } from "./testing/cluster.ts";
 
@@ -167,4 +169,12 @@ test("namespaces in a field selector bound a list over all of them", async () =>
   assert.equal((await client.get(`${all}paged`)).json.items.length, 10);
   assert.equal((await client.get(`${all}nowhere`)).json.items.length, 0);
   assert.equal((await client.get(`${maps}?fieldSelector=metadata.namespace%3Dother`)).json.items.length, 0);
+});
+
+test("a list as protobuf reads back as the same list", async () => {
+  const { bytes } = await client.get(maps, { accept: "application/vnd.kubernetes.protobuf" });
+  const list = decodeProtobuf(bytes, builtinSchemas);
+  assert.equal(list.kind, "ConfigMapList");
+  const names = (await client.get(maps)).json.items.map((item: any) => item.metadata.name);
+  assert.deepEqual(namesOf(list), names);
 });

@@ -26,6 +26,8 @@ export {
   encodeProtobufList,
   isProtobuf,
   protobufEnvelope,
+  protobufItemHead,
+  protobufListPieces,
   protobufWatchFrame,
 } from "./protobuf/envelope.ts";
 export { hasProtobuf } from "./protobuf/plan.ts";

@@ -4,10 +4,11 @@ import {
   apiVersionOf,
   encodeMessage,
   encodeProtobuf,
-  encodeProtobufList,
   type KubeObject,
   type ObjectSchema,
   protobufEnvelope,
+  protobufItemHead,
+  protobufListPieces,
   protobufWatchFrame,
   type SchemaRegistry,
 } from "../../machinery/index.ts";
@@ -45,12 +46,26 @@ export function protobufForm(kind: Kind, schemas: SchemaRegistry, clock: Clock):
       const list = { apiVersion, kind: `${kind.kind}List`, metadata: listMetadata(page) };
       const turn = new Turn(clock);
       const messages: Uint8Array[] = [];
+      const heads: Uint8Array[] = [];
+      let itemsBytes = 0;
       for (const entry of page.entries) {
-        messages.push(messageOf(entry));
+        const message = messageOf(entry);
+        const head = protobufItemHead(message.length);
+        messages.push(message);
+        heads.push(head);
+        itemsBytes += head.length + message.length;
         if (turn.isOver) await turn.yield();
       }
-      const body = encodeProtobufList(list, messages, schemas);
-      return { bytes: body.length, head: body, tail: Buffer.alloc(0), item: () => {} };
+      const { head, tail } = protobufListPieces(list, itemsBytes, schemas);
+      return {
+        bytes: head.length + itemsBytes + tail.length,
+        head,
+        tail,
+        item: (index, writer) => {
+          writer.write(heads[index]!);
+          writer.write(messages[index]!);
+        },
+      };
     },
     frames: () => ({
       change: (change) =>

@@ -19,6 +19,7 @@ import { flag } from "./query-options.ts";
 import { baseHeaders, failureOf, indented, isForPeople, sendFailure } from "./respond.ts";
 import { reviewOf } from "./review-request.ts";
 import { Watches } from "./watches.ts";
+import { WriteTurns } from "./write-turns.ts";
 
 export interface HandlerParts {
   serving: Serving;
@@ -51,6 +52,7 @@ export class Handler {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #inFlight = new InFlight();
+  readonly #writeTurns = new WriteTurns();
   readonly #negotiation: Negotiation;
   readonly #watches: Watches;
 
@@ -165,6 +167,7 @@ export class Handler {
       // Before the body: who may not write need not send it.
       await authorizeResource(this.#serving, request.caller, call);
       await addBody(exchange, call);
+      if (!isRead) await this.#writeTurns.next();
       const outcome = await performAuthorized(this.#serving, request.caller, call);
       code = await this.#answer(request, outcome, form);
     } catch (error) {

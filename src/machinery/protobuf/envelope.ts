@@ -12,6 +12,9 @@ import { newReader, newWriter, type Reader } from "./library.ts";
 
 const magic = Buffer.from("k8s\0", "latin1");
 
+/** contentEncoding = 3 and contentType = 4, which Go writes even when they are empty. */
+const emptyEncoding = Buffer.from([0x1a, 0, 0x22, 0]);
+
 /** An object with its envelope. `type` is that of the object, or of its list. */
 export function encodeProtobuf(
   type: ObjectSchema,
@@ -29,8 +32,7 @@ export function protobufEnvelope(apiVersion: string, kind: string, message: Uint
   head.uint32(10).string(apiVersion).uint32(18).string(kind);
   head.ldelim();
   head.uint32(18).uint32(message.length); // raw = 2
-  // contentEncoding = 3 and contentType = 4, which Go writes even when they are empty.
-  return Buffer.concat([magic, head.finish(), message, Buffer.from([0x1a, 0, 0x22, 0])]);
+  return Buffer.concat([magic, head.finish(), message, emptyEncoding]);
 }
 
 /** A list, from the messages of its items: stored ones are not encoded again. */
@@ -44,6 +46,30 @@ export function encodeProtobufList(
   for (const item of items) parts.push(delimiter(18, item.length), item);
   return protobufEnvelope(list.apiVersion, list.kind, Buffer.concat(parts));
 }
+
+/**
+ * The same in pieces, for lists too long to be made at once: `head`, then for each item {@link protobufItemHead} and its
+ * message, then `tail`. `itemsBytes`: of all items with their heads.
+ */
+export function protobufListPieces(
+  list: { apiVersion: string; kind: string; metadata: ListMeta },
+  itemsBytes: number,
+  registry: SchemaRegistry,
+): { head: Buffer; tail: Buffer } {
+  const metadata = encodeMessage(registry.type("meta/v1.ListMeta"), list.metadata, registry);
+  const start = Buffer.concat([delimiter(10, metadata.length), metadata]);
+  const whole = protobufEnvelope(list.apiVersion, list.kind, start);
+  const begins = whole.subarray(0, whole.length - start.length - emptyEncoding.length);
+  // What the envelope says of the message's length holds for the start alone: it is written anew.
+  const typeMeta = begins.subarray(0, begins.length - delimiter(18, start.length).length);
+  return {
+    head: Buffer.concat([typeMeta, delimiter(18, start.length + itemsBytes), start]),
+    tail: emptyEncoding,
+  };
+}
+
+/** Stands before an item of a list. */
+export const protobufItemHead = (messageBytes: number): Uint8Array => delimiter(18, messageBytes);
 
 /** One event of a watch, with the length before it that frames it in the stream. `object` has its envelope. */
 export function protobufWatchFrame(type: string, object: Uint8Array): Buffer {
