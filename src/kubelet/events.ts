@@ -1,5 +1,5 @@
 import type { corev1 } from "../api/index.ts";
-import { fieldPathOf } from "./worker/start-container.ts";
+import { fieldPathOf } from "./worker/start-error.ts";
 
 /** What an event is about. */
 export interface EventTarget {

@@ -14,7 +14,7 @@ import { createPodServices, makeFolders } from "./pod-services.ts";
 import { podsResource } from "./status/status-writer.ts";
 import { PodWorker } from "./worker/pod-worker.ts";
 import type { PodServices } from "./worker/services.ts";
-import { messageOf } from "./worker/start-container.ts";
+import { messageOf } from "./worker/start-error.ts";
 
 /** A node's agent. Counterpart upstream: `pkg/kubelet`. */
 export interface Kubelet extends NodeApi {

@@ -16,7 +16,7 @@ import { type Runtime, RuntimeError } from "../runtime/index.ts";
 import { readLog, readLogOptions } from "./logs/read-log.ts";
 import { containerIdScheme } from "./status/container-statuses.ts";
 import type { PodWorker } from "./worker/pod-worker.ts";
-import { messageOf } from "./worker/start-container.ts";
+import { messageOf } from "./worker/start-error.ts";
 
 export interface NodeApiOptions {
   runtime: Runtime;

@@ -20,7 +20,7 @@ import { VolumeManager } from "./volumes/volume-manager.ts";
 import { HookRunner } from "./worker/hooks.ts";
 import { PodFolders } from "./worker/pod-files.ts";
 import type { PodServices } from "./worker/services.ts";
-import { messageOf } from "./worker/start-container.ts";
+import { messageOf } from "./worker/start-error.ts";
 
 const hostResolvConf = "/etc/resolv.conf";
 

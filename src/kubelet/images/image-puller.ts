@@ -3,7 +3,7 @@ import type { Clock } from "../../base/index.ts";
 import { type Image, type RegistryAuth, type Runtime, RuntimeError } from "../../runtime/index.ts";
 import { type EventSink, podTarget } from "../events.ts";
 import type { PodImages } from "../worker/services.ts";
-import { messageOf, StartError } from "../worker/start-container.ts";
+import { messageOf, StartError } from "../worker/start-error.ts";
 import { imageNameError } from "./image-name.ts";
 import { credentialsFor } from "./pull-secrets.ts";
 

@@ -6,7 +6,7 @@ import { formatMicroTime, type GroupVersionResource, isStatus } from "../../mach
 import type { Runtime } from "../../runtime/index.ts";
 import type { EventSink } from "../events.ts";
 import { Backoff } from "../worker/backoff.ts";
-import { messageOf } from "../worker/start-container.ts";
+import { messageOf } from "../worker/start-error.ts";
 import { type HostInfo, readHostPressure } from "./host-info.ts";
 import { type NodeIdentity, nodeLabels, nodeObject, nodeStatus, notReadyTaint } from "./node-object.ts";
 

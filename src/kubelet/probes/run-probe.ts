@@ -4,7 +4,7 @@ import type { Clock } from "../../base/index.ts";
 import { type Runtime, RuntimeError } from "../../runtime/index.ts";
 import { expand } from "../container/expansion.ts";
 import { goDuration } from "../status/container-statuses.ts";
-import { messageOf } from "../worker/start-container.ts";
+import { messageOf } from "../worker/start-error.ts";
 import { grpcHealth } from "./grpc-health.ts";
 import { httpGet, portOf, urlOf } from "./http-get.ts";
 

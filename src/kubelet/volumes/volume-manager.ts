@@ -9,7 +9,7 @@ import { wholeOf } from "../container/quantities.ts";
 import { type EventSink, podTarget } from "../events.ts";
 import type { ObjectCache } from "../references/object-cache.ts";
 import type { MountedVolume, MountedVolumes, PodImages, PodVolumes } from "../worker/services.ts";
-import { messageOf } from "../worker/start-container.ts";
+import { messageOf } from "../worker/start-error.ts";
 import { writeAtomically } from "./atomic-writer.ts";
 import { prepareHostPath } from "./host-path.ts";
 import type { Mounter } from "./mounter.ts";

@@ -6,7 +6,7 @@ import { type EventSink, podTarget } from "../events.ts";
 import { httpGet, portOf, urlOf } from "../probes/http-get.ts";
 import { formatPod } from "../status/container-statuses.ts";
 import type { PodHooks } from "./services.ts";
-import { messageOf } from "./start-container.ts";
+import { messageOf } from "./start-error.ts";
 
 const lifecycleUserAgent = "kube-lifecycle/1.36";
 const outputBytesMax = 10 * 1_024;

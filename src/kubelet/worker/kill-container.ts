@@ -3,7 +3,7 @@ import { podTarget } from "../events.ts";
 import { containerSpecOf, killGraceSMin } from "../plan/kill.ts";
 import type { KillReason, Step } from "../plan/step.ts";
 import type { PodServices } from "./services.ts";
-import { messageOf } from "./start-container.ts";
+import { messageOf } from "./start-error.ts";
 
 export type KillStep = Extract<Step, { do: "kill" }>;
 

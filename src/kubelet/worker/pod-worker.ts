@@ -2,33 +2,32 @@ import { setImmediate } from "node:timers/promises";
 import type { corev1 } from "../../api/index.ts";
 import type { Timer } from "../../base/index.ts";
 import { parseTime } from "../../machinery/index.ts";
-import type { Image } from "../../runtime/index.ts";
 import { observedContainer, observedSandbox } from "../container/labels.ts";
 import { podTarget } from "../events.ts";
-import { containerSpecOf, killGraceS } from "../plan/kill.ts";
+import { killGraceS } from "../plan/kill.ts";
 import type {
   ObservedContainer,
   ObservedSandbox,
   PodObservation,
   ProbeVerdict,
-  StartFailure,
 } from "../plan/observation.ts";
 import { isTerminating, planPod } from "../plan/plan-pod.ts";
 import { keyOfStep, type Step } from "../plan/step.ts";
 import { formatPod } from "../status/container-statuses.ts";
 import { type PodVerdict, podStatus } from "../status/pod-status.ts";
 import { Backoff } from "./backoff.ts";
+import { ContainerStarts } from "./container-starts.ts";
 import { ContainerKill, type KillStep } from "./kill-container.ts";
-import type { MountedVolumes, PodServices } from "./services.ts";
-import { failingAs, messageOf, StartError } from "./start-container.ts";
+import { PodEnvironment } from "./pod-environment.ts";
+import type { PodServices } from "./services.ts";
+import { messageOf } from "./start-error.ts";
 
 /** As kubelet's pod worker: about this long after a failure that nothing else will heal. */
-const startRetryMs = 10_000;
-/** A container that could not be run shows that for a moment, before its back-off does. */
-const runErrorShownMs = 1_000;
-const sandboxBackoff = { initialMs: 1_000, capMs: 60_000 };
-/** As kubelet's volume manager. */
-const volumesBackoff = { initialMs: 500, capMs: 122_000 };
+const passRetryMs = 10_000;
+/** After a container could not be killed. */
+const killRetryMs = 1_000;
+/** An engine that takes longer to start a container does not keep the pod's status back any more. */
+const statusHeldMsMax = 100;
 const finishBackoff = { initialMs: 200, capMs: 30_000 };
 
 /** Whether the pod's object is still with the API. */
@@ -52,20 +51,12 @@ export class PodWorker {
   readonly #startTimeMs: number;
   readonly #restartCounts: ReadonlyMap<string, number>;
 
-  readonly #sandboxIds: string[];
-  #volumes: MountedVolumes | undefined;
-  #hasVolumes: boolean;
-  #sandboxRetryAtMs: number | undefined;
-  #volumesRetryAtMs: number | undefined;
-  readonly #sandboxBackoff = new Backoff(sandboxBackoff);
-  readonly #volumesBackoff = new Backoff(volumesBackoff);
+  readonly #environment: PodEnvironment;
   readonly #finishBackoff = new Backoff(finishBackoff);
-  readonly #failures = new Map<string, StartFailure>();
-  readonly #images = new Map<string, Promise<Image>>();
   readonly #kills = new Map<string, ContainerKill>();
   readonly #killedForRestart = new Set<string>();
-  /** Started, and its postStart hook not done: not yet shown as running. */
-  readonly #hooked = new Set<string>();
+  #heldSinceMs: number | undefined;
+  #hold: Timer | undefined;
   readonly #toldBackoff = new Set<string>();
   readonly #underway = new Map<string, Promise<void>>();
   #observed: PodObservation | undefined;
@@ -77,6 +68,7 @@ export class PodWorker {
   #mode: "working" | "finishing" | "stopped" = "working";
   /** Aborted once the pod is to end: starting, pulling and mounting stop. */
   readonly #running = new AbortController();
+  readonly #starts: ContainerStarts;
 
   constructor(
     services: PodServices,
@@ -89,10 +81,18 @@ export class PodWorker {
     this.#object = given.object;
     this.#onDone = given.onDone;
     this.#status = pod.status ?? {};
+    this.#starts = new ContainerStarts(services, {
+      pod: () => this.#pod,
+      observed: () => this.#observed,
+      volumes: () => this.#environment.volumes ?? new Map(),
+      podIp: () => this.#podIp(),
+      signal: this.#running.signal,
+      wake: () => this.wake(),
+      kill: (step) => this.#kill(step),
+    });
     const known = this.#status.startTime ? parseTime(this.#status.startTime) : undefined;
     this.#startTimeMs = known ?? services.clock.now();
-    this.#sandboxIds = [...given.sandboxIds];
-    this.#hasVolumes = services.volumes.arePresent(this.uid);
+    this.#environment = new PodEnvironment(services, this.uid, given.sandboxIds);
     const statuses = [
       ...(this.#status.initContainerStatuses ?? []),
       ...(this.#status.containerStatuses ?? []),
@@ -117,7 +117,7 @@ export class PodWorker {
   }
 
   owns(sandboxId: string): boolean {
-    return this.#sandboxIds.includes(sandboxId);
+    return this.#environment.sandboxIds.includes(sandboxId);
   }
 
   /** The pod's object has changed. */
@@ -161,6 +161,7 @@ export class PodWorker {
   async stop(): Promise<void> {
     this.#mode = "stopped";
     this.#timer?.cancel();
+    this.#hold?.cancel();
     this.#running.abort(new Error("the agent is stopping"));
     await this.#loop;
   }
@@ -175,7 +176,7 @@ export class PodWorker {
           { pod: formatPod(this.#pod), error },
           "pod worker failed; it will look again",
         );
-        this.#wakeAfter(startRetryMs);
+        this.#wakeAfter(passRetryMs);
         return;
       }
       // What happens in one turn is looked at once; and no pod takes the turns of others.
@@ -192,7 +193,7 @@ export class PodWorker {
 
     const nowMs = clock.now();
     const steps = planPod(this.#pod, observed, nowMs);
-    this.#perform(steps, nowMs);
+    this.#perform(steps, observed, nowMs);
     this.#status = podStatus(
       this.#pod,
       { ...observed, underway: new Set(this.#underway.keys()) },
@@ -201,10 +202,27 @@ export class PodWorker {
       nowMs,
       this.#verdict,
     );
-    if (this.#object === "present") statuses.set(this.#pod, this.#status);
+    if (this.#object === "present" && !this.#isHeldBack(nowMs)) statuses.set(this.#pod, this.#status);
     // The status may have made the phase final, which plans differently.
     if (this.#phase() !== observed.phase) this.#isDirty = true;
     this.#endIfTerminating();
+  }
+
+  /**
+   * Containers that are being created will run in a moment: what is shown of the pod until then goes with that, and
+   * spares the API a write a container.
+   */
+  #isHeldBack(nowMs: number): boolean {
+    if (!this.#starts.isCreating() || this.#status.startTime === undefined || this.#running.signal.aborted) {
+      this.#heldSinceMs = undefined;
+      return false;
+    }
+    this.#heldSinceMs ??= nowMs;
+    const leftMs = this.#heldSinceMs + statusHeldMsMax - nowMs;
+    if (leftMs <= 0) return false;
+    this.#hold?.cancel();
+    this.#hold = this.#services.clock.after(leftMs, () => this.wake());
+    return true;
   }
 
   #phase(): string {
@@ -224,19 +242,18 @@ export class PodWorker {
 
   async #observe(): Promise<PodObservation> {
     const { messages, runtime } = this.#services;
-    const found = await Promise.all(this.#sandboxIds.map((id) => runtime.podSandboxStatus(id)));
-    const lists = await Promise.all(
-      this.#sandboxIds.map((sandboxId) => runtime.listContainers({ sandboxId })),
-    );
+    // Before the look: a step that ends meanwhile is not planned again by what was seen before its end.
+    const underway = new Set(this.#underway.keys());
+    const sandboxIds = [...this.#environment.sandboxIds];
+    const found = await Promise.all(sandboxIds.map((id) => runtime.podSandboxStatus(id)));
+    const lists = await Promise.all(sandboxIds.map((sandboxId) => runtime.listContainers({ sandboxId })));
     const sandboxes: ObservedSandbox[] = found.filter((status) => status !== undefined).map(observedSandbox);
-    for (const id of this.#sandboxIds.filter((_, i) => found[i] === undefined)) {
-      this.#sandboxIds.splice(this.#sandboxIds.indexOf(id), 1);
-    }
+    this.#environment.forgetSandboxes(sandboxIds.filter((_, i) => found[i] === undefined));
     const statuses = lists.flat();
     const explained = await Promise.all(statuses.map((status) => messages.of(status)));
     const containers = statuses.map((status, i): ObservedContainer => {
       const observed = observedContainer(status, explained[i]);
-      return this.#hooked.has(status.id) && status.state === "running"
+      return this.#starts.isHooked(status.id) && status.state === "running"
         ? { ...observed, state: "created" }
         : observed;
     });
@@ -249,17 +266,18 @@ export class PodWorker {
     return {
       sandboxes,
       containers,
-      volumes:
-        this.#volumes || (this.#hasVolumes && isTerminating(this.#pod, { phase: this.#phase() }))
-          ? "mounted"
-          : "unmounted",
+      volumes: this.#environment.hasVolumes({
+        isTerminating: isTerminating(this.#pod, { phase: this.#phase() }),
+      })
+        ? "mounted"
+        : "unmounted",
       probes: this.#verdicts(containers, sandboxes),
-      failures: this.#failures,
-      sandboxRetryAtMs: this.#sandboxRetryAtMs,
-      volumesRetryAtMs: this.#volumesRetryAtMs,
-      imagesAhead: new Set(this.#images.keys()),
+      failures: this.#starts.failures,
+      sandboxRetryAtMs: this.#environment.sandboxRetryAtMs,
+      volumesRetryAtMs: this.#environment.volumesRetryAtMs,
+      imagesAhead: this.#starts.imagesAhead(),
       killedForRestart: this.#killedForRestart,
-      underway: new Set(this.#underway.keys()),
+      underway,
       phase: this.#phase(),
       restartCounts: this.#restartCounts,
       startTimeMs: this.#startTimeMs,
@@ -287,7 +305,7 @@ export class PodWorker {
     this.#timer = this.#services.clock.after(delayMs, () => this.wake());
   }
 
-  #perform(steps: readonly Step[], nowMs: number): void {
+  #perform(steps: readonly Step[], observed: PodObservation, nowMs: number): void {
     this.#timer?.cancel();
     const dueMs = Math.min(
       ...steps.map((step) => (step.do === "wait" ? step.untilMs : Number.POSITIVE_INFINITY)),
@@ -299,7 +317,7 @@ export class PodWorker {
         continue;
       }
       const key = keyOfStep(step);
-      if (this.#underway.has(key)) continue;
+      if (this.#underway.has(key) || observed.underway.has(key)) continue;
       const done = this.#performOne(step)
         .catch((error) => {
           const isAbort = this.#running.signal.aborted;
@@ -333,20 +351,20 @@ export class PodWorker {
   }
 
   async #performOne(step: Exclude<Step, { do: "wait" }>): Promise<void> {
-    const { runtime, volumes } = this.#services;
+    const { runtime } = this.#services;
     switch (step.do) {
       case "mountVolumes":
-        return this.#mountVolumes();
+        return this.#environment.mountVolumes(this.#pod, this.#running.signal, () => this.wake());
       case "createSandbox":
-        return this.#createSandbox(step);
+        return this.#environment.createSandbox(this.#pod, step, this.#running.signal);
       case "stopSandbox":
         return runtime.stopPodSandbox(step.sandboxId);
       case "removeSandbox":
         return runtime.removePodSandbox(step.sandboxId);
       case "pullImage":
-        return this.#pullAhead(step.container);
+        return this.#starts.pullAhead(step.container);
       case "start":
-        return this.#start(step);
+        return this.#starts.start(step);
       case "kill":
         return this.#kill(step);
       case "removeContainer":
@@ -355,177 +373,9 @@ export class PodWorker {
         this.#services.events.event(podTarget(this.#pod), "Normal", step.reason, step.message);
         return this.fail({ phase: "Failed", reason: step.reason, message: step.message });
       case "unmountVolumes":
-        await volumes.unmount(this.uid);
-        this.#volumes = undefined;
-        this.#hasVolumes = false;
-        return;
+        return this.#environment.unmountVolumes();
       case "finish":
         return this.#finish();
-    }
-  }
-
-  async #mountVolumes(): Promise<void> {
-    const { clock, files, volumes } = this.#services;
-    try {
-      await files.prepare(this.#pod);
-      this.#volumes = await volumes.mount(this.#pod, this.#running.signal, () => {
-        this.#volumesRetryAtMs = undefined;
-        this.wake();
-      });
-      this.#hasVolumes = true;
-      this.#volumesRetryAtMs = undefined;
-      this.#volumesBackoff.reset();
-    } catch (error) {
-      this.#hasVolumes = true;
-      this.#volumesRetryAtMs = clock.now() + this.#volumesBackoff.next();
-      throw error;
-    }
-  }
-
-  async #createSandbox({ attempt, changed }: Extract<Step, { do: "createSandbox" }>): Promise<void> {
-    const { clock, configs, events, files, runtime } = this.#services;
-    if (changed) {
-      const message = "Pod sandbox changed, it will be killed and re-created.";
-      events.event(podTarget(this.#pod), "Normal", "SandboxChanged", message);
-    }
-    try {
-      const [config] = await Promise.all([configs.sandbox(this.#pod, attempt), files.prepare(this.#pod)]);
-      this.#sandboxIds.push(await runtime.runPodSandbox(config, this.#running.signal));
-      this.#sandboxRetryAtMs = undefined;
-      this.#sandboxBackoff.reset();
-    } catch (error) {
-      this.#sandboxRetryAtMs = clock.now() + this.#sandboxBackoff.next();
-      if (!this.#running.signal.aborted) {
-        const message = `Failed to create pod sandbox: ${messageOf(error)}`;
-        events.event(podTarget(this.#pod), "Warning", "FailedCreatePodSandBox", message);
-      }
-      throw error;
-    }
-  }
-
-  /** The outcome is kept for the start, which shows a failure. */
-  async #pullAhead(name: string): Promise<void> {
-    const pull = this.#services.images.ensure(
-      this.#pod,
-      containerSpecOf(this.#pod, name)!,
-      this.#running.signal,
-    );
-    this.#images.set(name, pull);
-    try {
-      await pull;
-    } catch (error) {
-      this.#images.delete(name);
-      this.#failed(name, error);
-    }
-  }
-
-  async #start(step: Extract<Step, { do: "start" }>): Promise<void> {
-    try {
-      await this.#startContainer(step);
-      this.#failures.delete(step.container);
-    } catch (error) {
-      this.#failed(step.container, error);
-    }
-  }
-
-  #failed(name: string, error: unknown): void {
-    const { clock, log } = this.#services;
-    if (this.#running.signal.aborted) return;
-    const reason = error instanceof StartError ? error.reason : "CreateContainerError";
-    const afterMs =
-      (error instanceof StartError ? error.retryAfterMs : undefined) ??
-      (reason === "RunContainerError" || reason === "PostStartHookError" ? runErrorShownMs : startRetryMs);
-    log.info(
-      { pod: formatPod(this.#pod), container: name, reason, error: messageOf(error) },
-      "container not started",
-    );
-    this.#failures.set(name, { reason, message: messageOf(error), retryAtMs: clock.now() + afterMs });
-  }
-
-  /** What a container lacked has come: it is tried again now. */
-  #retryConfig(name: string): void {
-    const failure = this.#failures.get(name);
-    if (failure?.reason !== "CreateContainerConfigError") return;
-    this.#failures.set(name, { ...failure, retryAtMs: this.#services.clock.now() });
-    this.wake();
-  }
-
-  async #startContainer(step: Extract<Step, { do: "start" }>): Promise<void> {
-    const { configs, events, images, runtime } = this.#services;
-    const pod = this.#pod;
-    const spec = containerSpecOf(pod, step.container)!;
-    const signal = this.#running.signal;
-    const target = podTarget(pod, spec.name);
-    const tellFailed = (error: unknown) => {
-      events.event(target, "Warning", "Failed", `Error: ${messageOf(error)}`);
-      throw error;
-    };
-
-    const ahead = this.#images.get(spec.name) ?? images.ensure(pod, spec, signal);
-    this.#images.delete(spec.name);
-    const image = await ahead;
-    signal.throwIfAborted();
-    const podIps = this.#observed?.sandboxes.find(({ id }) => id === step.sandboxId)?.ips ?? [];
-    const made = await failingAs("CreateContainerConfigError", () =>
-      configs.container(pod, spec, step, {
-        image,
-        podIps: podIps.length > 0 ? podIps : pod.spec!.hostNetwork ? this.#services.hostIps() : [],
-        volumes: this.#volumes ?? new Map(),
-        onRetry: () => this.#retryConfig(spec.name),
-      }),
-    ).catch(tellFailed);
-    signal.throwIfAborted();
-    const sandbox = await configs.sandbox(pod, this.#observed!.sandboxes[0]!.attempt);
-    const id = await failingAs("CreateContainerError", () =>
-      runtime.createContainer(step.sandboxId, made!.config, sandbox),
-    ).catch(async (error) => {
-      await made!.discard();
-      return tellFailed(error);
-    });
-    events.event(target, "Normal", "Created", "Container created");
-    signal.throwIfAborted();
-    const { postStart } = spec.lifecycle ?? {};
-    if (postStart) this.#hooked.add(id!);
-    try {
-      await failingAs("RunContainerError", () => runtime.startContainer(id!)).catch((error) =>
-        tellFailed(new StartError("RunContainerError", messageOf(error).replaceAll(id!, spec.name))),
-      );
-      events.event(target, "Normal", "Started", "Container started");
-      if (postStart) await this.#postStart(spec, id!, postStart);
-    } finally {
-      this.#hooked.delete(id!);
-    }
-  }
-
-  async #postStart(
-    spec: corev1.Container,
-    containerId: string,
-    handler: corev1.LifecycleHandler,
-  ): Promise<void> {
-    const { events, hooks, runtime } = this.#services;
-    const ended = new AbortController();
-    const stopListening = runtime.onEvent((event) => {
-      if (event.containerId === containerId && event.type === "exited")
-        ended.abort(new Error("the container has ended"));
-    });
-    try {
-      const signal = AbortSignal.any([this.#running.signal, ended.signal]);
-      await hooks.run(this.#pod, spec, containerId, handler, this.#podIp(), signal);
-    } catch (error) {
-      if (this.#running.signal.aborted) return;
-      events.event(podTarget(this.#pod, spec.name), "Warning", "FailedPostStartHook", "PostStartHook failed");
-      await this.#kill({
-        do: "kill",
-        containerId,
-        container: spec.name,
-        graceS: killGraceS(this.#pod, spec.name, "Unknown"),
-        reason: "Unknown",
-        message: "FailedPostStartHook",
-        after: [],
-      });
-      throw new StartError("PostStartHookError", messageOf(error));
-    } finally {
-      stopListening();
     }
   }
 
@@ -547,7 +397,7 @@ export class PodWorker {
         "FailedKillPod",
         `error killing pod: ${messageOf(error)}`,
       );
-      await this.#services.clock.sleep(runErrorShownMs).catch(() => {});
+      await this.#services.clock.sleep(killRetryMs).catch(() => {});
       throw error;
     } finally {
       this.#kills.delete(step.containerId);
@@ -591,7 +441,7 @@ export class PodWorker {
       await statuses.deletePod(pod);
     };
     const removeRest = async () => {
-      for (const id of [...this.#sandboxIds]) await runtime.removePodSandbox(id);
+      for (const id of [...this.#environment.sandboxIds]) await runtime.removePodSandbox(id);
       await files.remove(pod);
     };
     for (;;) {
