@@ -26,7 +26,7 @@ if (setup.status !== 0) process.exit(setup.status ?? 1);
 let passed = 0;
 let failed = 0;
 const failures = [];
-process.env.NODE_OPTIONS = `${process.env.NODE_OPTIONS ?? ""} --import tsx`.trim();
+process.env.NODE_OPTIONS = `${process.env.NODE_OPTIONS ?? ""} --import ${import.meta.resolve("tsx")}`.trim();
 const stream = run({ files: files.map((f) => join(top, f)), concurrency: 2 });
 stream.on("test:pass", (event) => {
   if (event.details?.type !== "suite") passed++;

@@ -9,6 +9,9 @@ import { provideDemoImages } from "../../src/testing/index.ts";
 const main = fileURLToPath(new URL("../../dist/main.js", import.meta.url));
 const cacheDir = process.env.PEAPOD_CACHE_DIR ?? "/var/cache/peapod";
 
+/** What tests are run with (tsx) is not for the programs under test. */
+const { NODE_OPTIONS: _, ...environment } = process.env;
+
 /** kubectl of several years; the oldest is for exec over SPDY. */
 export const kubectlPackages = {
   "1.20": "@aws-cdk/asset-kubectl-v20",
@@ -40,7 +43,7 @@ export function run(program: string, args: readonly string[], options: RunOption
       program,
       args,
       {
-        env: { ...process.env, ...options.env },
+        env: { ...environment, ...options.env },
         timeout: options.timeoutMs ?? 60_000,
         killSignal: "SIGKILL",
         maxBuffer: 256 * 1024 * 1024,
@@ -142,7 +145,7 @@ export class TestCluster {
   /** A running kubectl, for what does not end by itself; kill it. */
   spawn(args: readonly string[], version?: KubectlVersion) {
     return spawn(version ? kubectlOf(version) : "kubectl", args, {
-      env: { ...process.env, KUBECONFIG: this.kubeconfig },
+      env: { ...environment, KUBECONFIG: this.kubeconfig },
       stdio: ["pipe", "pipe", "pipe"],
     });
   }
