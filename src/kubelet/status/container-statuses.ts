@@ -1,7 +1,7 @@
 import { type corev1, isSidecar } from "../../api/index.ts";
 import { formatTime } from "../../machinery/index.ts";
 import { containerSpecOf } from "../plan/kill.ts";
-import type { ObservedContainer, PodObservation } from "../plan/observation.ts";
+import { newest, type ObservedContainer, type PodObservation } from "../plan/observation.ts";
 import { restartBackoff, shouldRun } from "../plan/restart.ts";
 
 /** How a container's id is written in a status: `peapod://…`. */
@@ -201,6 +201,9 @@ function withWaiting(
   nowMs: number,
 ): corev1.ContainerStatus {
   if (observed.phase === "Failed" || observed.phase === "Succeeded") return status;
+  // Its pod is done: a sidecar that ended with it is not waited for.
+  if (isSidecar(spec) && pod.spec!.containers.every((main) => hasEndedForGood(pod, main, observed)))
+    return status;
   if (isInit(pod, spec) && !isSidecar(spec) && status.state?.terminated?.exitCode === 0) return status;
   if (!shouldRun(pod, spec, observed)) return status;
   const waiting = waitingFor(pod, spec, observed, nowMs);
@@ -215,6 +218,10 @@ function withWaiting(
     state: { waiting },
     ...(status.state?.terminated && { lastState: { terminated: status.state.terminated } }),
   };
+}
+
+function hasEndedForGood(pod: corev1.Pod, container: corev1.Container, observed: PodObservation): boolean {
+  return newest(observed, container.name)?.state === "exited" && !shouldRun(pod, container, observed);
 }
 
 function waitingFor(

@@ -59,6 +59,7 @@ export class TestNode implements AsyncDisposable {
       random: new SeededRandom(2),
       log: silentLog,
       nodeIps: ["192.0.2.1"],
+      podsMax: 1_000,
       resolvConf: "nameserver 192.0.2.53\n",
       kubernetesService: { host: "10.96.0.1", port: 443 },
       mounter: withoutMounts,

@@ -4,7 +4,6 @@ import type { Timer } from "../../base/index.ts";
 import { parseTime } from "../../machinery/index.ts";
 import { observedContainer, observedSandbox } from "../container/labels.ts";
 import { podTarget } from "../events.ts";
-import { killGraceS } from "../plan/kill.ts";
 import type {
   ObservedContainer,
   ObservedSandbox,
@@ -16,16 +15,14 @@ import { keyOfStep, type Step } from "../plan/step.ts";
 import { formatPod } from "../status/container-statuses.ts";
 import { type PodVerdict, podStatus } from "../status/pod-status.ts";
 import { Backoff } from "./backoff.ts";
+import { ContainerKills } from "./container-kills.ts";
 import { ContainerStarts } from "./container-starts.ts";
-import { ContainerKill, type KillStep } from "./kill-container.ts";
 import { PodEnvironment } from "./pod-environment.ts";
 import type { PodServices } from "./services.ts";
 import { messageOf } from "./start-error.ts";
 
 /** As kubelet's pod worker: about this long after a failure that nothing else will heal. */
 const passRetryMs = 10_000;
-/** After a container could not be killed. */
-const killRetryMs = 1_000;
 /** An engine that takes longer to start a container does not keep the pod's status back any more. */
 const statusHeldMsMax = 100;
 const finishBackoff = { initialMs: 200, capMs: 30_000 };
@@ -53,14 +50,11 @@ export class PodWorker {
 
   readonly #environment: PodEnvironment;
   readonly #finishBackoff = new Backoff(finishBackoff);
-  readonly #kills = new Map<string, ContainerKill>();
-  readonly #killedForRestart = new Set<string>();
   #heldSinceMs: number | undefined;
   #hold: Timer | undefined;
   readonly #toldBackoff = new Set<string>();
   readonly #underway = new Map<string, Promise<void>>();
   #observed: PodObservation | undefined;
-  #changed: (() => void)[] = [];
 
   #timer: Timer | undefined;
   #isDirty = false;
@@ -69,6 +63,7 @@ export class PodWorker {
   /** Aborted once the pod is to end: starting, pulling and mounting stop. */
   readonly #running = new AbortController();
   readonly #starts: ContainerStarts;
+  readonly #kills: ContainerKills;
 
   constructor(
     services: PodServices,
@@ -81,14 +76,14 @@ export class PodWorker {
     this.#object = given.object;
     this.#onDone = given.onDone;
     this.#status = pod.status ?? {};
+    const seen = { pod: () => this.#pod, observed: () => this.#observed, podIp: () => this.#podIp() };
+    this.#kills = new ContainerKills(services, seen);
     this.#starts = new ContainerStarts(services, {
-      pod: () => this.#pod,
-      observed: () => this.#observed,
+      ...seen,
       volumes: () => this.#environment.volumes ?? new Map(),
-      podIp: () => this.#podIp(),
       signal: this.#running.signal,
       wake: () => this.wake(),
-      kill: (step) => this.#kill(step),
+      kill: (step) => this.#kills.kill(step),
     });
     const known = this.#status.startTime ? parseTime(this.#status.startTime) : undefined;
     this.#startTimeMs = known ?? services.clock.now();
@@ -163,6 +158,7 @@ export class PodWorker {
     this.#timer?.cancel();
     this.#hold?.cancel();
     this.#running.abort(new Error("the agent is stopping"));
+    this.#kills.stop();
     await this.#loop;
   }
 
@@ -189,7 +185,7 @@ export class PodWorker {
     const observed = await this.#observe();
     if (this.#mode !== "working") return;
     this.#observed = observed;
-    for (const tell of this.#changed.splice(0)) tell();
+    this.#kills.lookedAgain();
 
     const nowMs = clock.now();
     const steps = planPod(this.#pod, observed, nowMs);
@@ -237,7 +233,7 @@ export class PodWorker {
   #endIfTerminating(): void {
     if (!isTerminating(this.#pod, { phase: this.#phase() })) return;
     if (!this.#running.signal.aborted) this.#running.abort(new Error("the pod is terminating"));
-    for (const kill of this.#kills.values()) kill.shorten(killGraceS(this.#pod, kill.container, kill.reason));
+    this.#kills.shorten();
   }
 
   async #observe(): Promise<PodObservation> {
@@ -258,9 +254,8 @@ export class PodWorker {
         : observed;
     });
     const known = new Set(containers.map(({ id }) => id));
-    for (const ids of [this.#killedForRestart, this.#toldBackoff]) {
-      for (const id of ids) if (!known.has(id)) ids.delete(id);
-    }
+    this.#kills.forgetAllBut(known);
+    for (const id of this.#toldBackoff) if (!known.has(id)) this.#toldBackoff.delete(id);
     sandboxes.sort((a, b) => b.attempt - a.attempt || b.createdAtMs - a.createdAtMs);
     containers.sort((a, b) => b.attempt - a.attempt || b.createdAtMs - a.createdAtMs);
     return {
@@ -276,7 +271,7 @@ export class PodWorker {
       sandboxRetryAtMs: this.#environment.sandboxRetryAtMs,
       volumesRetryAtMs: this.#environment.volumesRetryAtMs,
       imagesAhead: this.#starts.imagesAhead(),
-      killedForRestart: this.#killedForRestart,
+      killedForRestart: this.#kills.forRestart,
       underway,
       phase: this.#phase(),
       restartCounts: this.#restartCounts,
@@ -366,7 +361,7 @@ export class PodWorker {
       case "start":
         return this.#starts.start(step);
       case "kill":
-        return this.#kill(step);
+        return this.#kills.kill(step);
       case "removeContainer":
         return this.#removeContainer(step.containerId);
       case "fail":
@@ -376,45 +371,6 @@ export class PodWorker {
         return this.#environment.unmountVolumes();
       case "finish":
         return this.#finish();
-    }
-  }
-
-  async #kill(step: KillStep): Promise<void> {
-    const kill = new ContainerKill(this.#services, step);
-    this.#kills.set(step.containerId, kill);
-    const isForRestart =
-      step.reason === "LivenessProbe" ||
-      step.reason === "StartupProbe" ||
-      step.reason === "DefinitionChanged";
-    if (isForRestart) this.#killedForRestart.add(step.containerId);
-    try {
-      await kill.run(this.#pod, this.#podIp(), (signal) => this.#untilEnded(step.after, signal));
-    } catch (error) {
-      const { events } = this.#services;
-      events.event(
-        podTarget(this.#pod),
-        "Warning",
-        "FailedKillPod",
-        `error killing pod: ${messageOf(error)}`,
-      );
-      await this.#services.clock.sleep(killRetryMs).catch(() => {});
-      throw error;
-    } finally {
-      this.#kills.delete(step.containerId);
-    }
-  }
-
-  /** Resolves once none of these containers runs. */
-  async #untilEnded(names: readonly string[], signal: AbortSignal): Promise<void> {
-    while (!signal.aborted && this.#mode === "working") {
-      const running = this.#observed?.containers.some(
-        ({ name, state }) => names.includes(name) && state === "running",
-      );
-      if (!running) return;
-      await new Promise<void>((resolve) => {
-        this.#changed.push(resolve);
-        signal.addEventListener("abort", () => resolve(), { once: true });
-      });
     }
   }
 
