@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, test } from "node:test";
 import type { corev1 } from "../api/index.ts";
-import { startTestCluster, type TestCluster } from "../apiserver/test-cluster.ts";
+import { startTestCluster, type TestCluster } from "../apiserver/testing/cluster.ts";
 import { SystemClock, silentLog } from "../base/index.ts";
 import { isStatus, StatusError } from "../machinery/index.ts";
 import { type Client, createClient } from "./client.ts";
