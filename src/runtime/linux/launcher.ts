@@ -9,6 +9,8 @@ const searchPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 const backlogCharsMax = 64 * 1024;
 
 export interface LaunchFiles {
+  /** Where it runs; `/` when absent. */
+  directory?: string;
   stdin?: string;
   stdout?: string;
   stderr?: string;
@@ -56,7 +58,8 @@ export class Launcher {
       ];
       const line = [...variables, ...command.map(quote), ...redirections].join(" ");
       // Twice a subshell: the shell waits for the first alone, and keeps no list of jobs.
-      shell.stdin!.write(`((${line}; echo ${id} $?)&)\n`);
+      const directory = quote(files.directory ?? "/");
+      shell.stdin!.write(`((cd ${directory} && ${line}; echo ${id} $?)&)\n`);
     });
   }
 

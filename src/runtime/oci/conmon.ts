@@ -41,7 +41,8 @@ export async function launchContainer(
   try {
     const exited = tools.launcher.run(
       conmonArgs(launch),
-      { stderr: complaints, extra: sync },
+      // It leaves a file `oom` where it stands.
+      { stderr: complaints, extra: sync, directory: launch.bundle },
       { _OCI_SYNCPIPE: "3" },
     );
     // Without a conmon, the pipe has never had a writer and would not end.
