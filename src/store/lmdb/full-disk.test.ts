@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { SteppedClock, silentLog } from "../../base/index.ts";
-import { draftOf } from "../contract.suite.ts";
 import { NoSpaceError } from "../store.ts";
+import { draftOf } from "../store-fixture.suite.ts";
 import { openLmdbStore } from "./lmdb-store.ts";
 
 const skip = process.getuid?.() === 0 ? false : "mounting a small disk needs root";

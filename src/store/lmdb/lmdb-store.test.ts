@@ -5,8 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, beforeEach, describe, test } from "node:test";
 import { type Clock, SteppedClock, silentLog } from "../../base/index.ts";
-import { draftOf, storeContract } from "../contract.suite.ts";
+import { storeContract } from "../contract.suite.ts";
 import { CompactedError, type Store } from "../store.ts";
+import { draftOf } from "../store-fixture.suite.ts";
 import { DirectoryLockedError } from "./directory-lock.ts";
 import { openLmdbStore } from "./lmdb-store.ts";
 

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { SteppedClock } from "../../base/index.ts";
-import { draftOf, recorder } from "../contract.suite.ts";
 import { createMemoryStore } from "../memory/memory-store.ts";
 import { CompactedError, StaleError, type Store } from "../store.ts";
+import { draftOf, recorder } from "../store-fixture.suite.ts";
 import { HotCache, HotCell } from "./hot-cache.ts";
 import type { Journal } from "./journal.ts";
 import { MvccStore } from "./mvcc-store.ts";
