@@ -61,7 +61,7 @@ export async function writeAtomically(
   renameSync(join(folder, dataLinkNext), join(folder, dataLink));
   linkAll(folder, payload);
   for (const name of readdirSync(folder)) {
-    if (name.startsWith("..2") && name !== fresh)
+    if (name.startsWith("..") && name !== fresh && name !== dataLink)
       rmSync(join(folder, name), { recursive: true, force: true });
   }
   return true;
