@@ -6,6 +6,8 @@ import { fileURLToPath } from "node:url";
 import { provideDemoImages } from "../src/testing/index.ts";
 import { ApiClient } from "./api-client.ts";
 
+/** Where images built from Debian's packages are kept. */
+export const imagesDir = join(process.env.PEAPOD_CACHE_DIR ?? "/var/cache/peapod", "images");
 const main = fileURLToPath(new URL("../dist/main.js", import.meta.url));
 
 /** A real cluster in a process of its own, as `peapod up` starts it; purged afterwards. */
@@ -16,7 +18,7 @@ export class BenchCluster {
 
   async up(...args: string[]): Promise<void> {
     await provideDemoImages({
-      cacheDir: join(process.env.PEAPOD_CACHE_DIR ?? "/var/cache/peapod", "images"),
+      cacheDir: imagesDir,
       registryDir: join(this.dataDir, "registry"),
       registries: join(this.dataDir, "registries.yaml"),
       source: "debian",

@@ -1,4 +1,5 @@
 import type { BenchCluster } from "./bench-cluster.ts";
+import type { Handmade, UpAndDown } from "./by-hand.ts";
 import { median, ms, perSecond, type Row } from "./measure.ts";
 import { demoPod, onePod } from "./pod-manifests.ts";
 
@@ -30,17 +31,8 @@ class PodWatch {
   gone = (name: string) => new Promise<void>((resolve) => this.#gone.set(name, resolve));
 }
 
-export interface ByHand {
-  upMs: number;
-  downMs: number;
-}
-
 /** POST to Ready and DELETE to gone, one pod after the other, in turn with the same by hand. */
-export async function podRows(
-  cluster: BenchCluster,
-  byHand: () => Promise<ByHand>,
-  runs = 20,
-): Promise<Row[]> {
+export async function podRows(cluster: BenchCluster, byHand: Handmade, runs = 20): Promise<Row[]> {
   const watch = await PodWatch.open(cluster);
   const { client } = cluster;
   let serial = 0;
@@ -59,28 +51,31 @@ export async function podRows(
     return { upMs, downMs: performance.now() - deleteMs };
   };
   const samples = {
-    plain: [] as ByHand[],
-    token: [] as ByHand[],
-    term: [] as ByHand[],
-    hand: [] as ByHand[],
+    plain: [] as UpAndDown[],
+    token: [] as UpAndDown[],
+    term: [] as UpAndDown[],
+    handTerm: [] as UpAndDown[],
+    hand: [] as UpAndDown[],
   };
   for (let i = -2; i < runs; i++) {
-    const [hand, plain, token, term] = [
-      await byHand(),
+    const [hand, handTerm, plain, token, term] = [
+      await byHand.demoPod(),
+      await byHand.onePod(),
       await once((name) => demoPod(name)),
       await once((name) => demoPod(name, { automountServiceAccountToken: true })),
       await once(onePod),
     ];
     if (i < 0) continue; // Warm-up.
     samples.hand.push(hand);
+    samples.handTerm.push(handTerm);
     samples.plain.push(plain);
     samples.token.push(token);
     samples.term.push(term);
   }
-  const up = (of: ByHand[]) => median(of.map((s) => s.upMs));
-  const down = (of: ByHand[]) => median(of.map((s) => s.downMs));
+  const up = (of: UpAndDown[]) => median(of.map((s) => s.upMs));
+  const down = (of: UpAndDown[]) => median(of.map((s) => s.downMs));
   const [hand, plain, token] = [up(samples.hand), up(samples.plain), up(samples.token)];
-  const [handDown, termDown] = [down(samples.hand), down(samples.term)];
+  const [handDown, termDown] = [down(samples.handTerm), down(samples.term)];
   return [
     {
       what: "demo pod, POST until Ready (by hand)",

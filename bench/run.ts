@@ -5,7 +5,7 @@
  *   node --import tsx bench/run.ts start pods some parts: start, pods, idle, api
  */
 import { createRows, fillTo20000, getRow, listRows, memoryRow, watchRows } from "./api-rows.ts";
-import { BenchCluster } from "./bench-cluster.ts";
+import { BenchCluster, imagesDir } from "./bench-cluster.ts";
 import { createHandmade } from "./by-hand.ts";
 import { loopDelayRow } from "./loop-rows.ts";
 import { median, megabytes, ms, printTable, type Row } from "./measure.ts";
@@ -52,12 +52,12 @@ async function startRows(): Promise<Row[]> {
 
 async function realPodRows(): Promise<Row[]> {
   const cluster = new BenchCluster();
-  const handmade = await createHandmade();
+  const handmade = await createHandmade({ imagesDir });
   try {
     await cluster.up();
     cluster.image("pull", "nginx");
     cluster.image("pull", "busybox");
-    return [...(await podRows(cluster, () => handmade.demoPod())), await crowdRow(cluster)];
+    return [...(await podRows(cluster, handmade)), await crowdRow(cluster)];
   } finally {
     await handmade.close();
     cluster.down();
@@ -96,12 +96,13 @@ async function apiRows(): Promise<Row[]> {
     const { client } = cluster;
     const rows = await createRows(client);
     rows.push(await memoryRow(cluster, 5_000, 240));
-    rows.push(getRow(client, await readerToken(cluster)));
+    const token = await readerToken(cluster);
+    rows.push(getRow(client, token));
     rows.push(...(await listRows(client)));
     rows.push(...(await watchRows(client)));
     await fillTo20000(client);
     rows.push(await memoryRow(cluster, 20_000, 300));
-    rows.push(await loopDelayRow(cluster));
+    rows.push(await loopDelayRow(cluster, token));
     return rows;
   } finally {
     cluster.down();

@@ -4,7 +4,7 @@
  * nftables.
  */
 import { execFileSync } from "node:child_process";
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
@@ -12,6 +12,7 @@ import { SystemClock, SystemRandom, silentLog } from "../src/base/index.ts";
 import { createBridgeNetwork, purgeBridgeNetwork } from "../src/network/index.ts";
 import { createOciRuntime, purgeOciRuntime, type Runtime } from "../src/runtime/index.ts";
 import { containerConfig, FakeImageStore, sandboxConfig, type TestBed } from "../src/runtime/oci/test-bed.ts";
+import { engineSpec, PodsByHand } from "./by-hand.ts";
 
 const rounds = Number(process.argv[2] ?? 20);
 const burstPods = 50;
@@ -61,53 +62,6 @@ async function down(engine: Runtime, pod: Pod): Promise<void> {
   await engine.removePodSandbox(pod.sandbox);
 }
 
-/** What a person would type, in one shell: two `ip` batches, overlay mounts, conmon and crun. */
-const upScript = `set -e
-cd "$1"; n=$2; ip=$3
-touch net$n; unshare --net=$PWD/net$n true
-printf 'link add vb%s type veth peer name eth0 netns %s\\nlink set vb%s master %s up\\n' $n $PWD/net$n $n $4 | ip -batch -
-printf 'link set lo up\\naddr add %s/24 dev eth0\\nlink set eth0 up\\n' $ip | nsenter --net=$PWD/net$n ip -batch -
-for c in $6; do
-  b=$n$c; mkdir -p $b/rootfs $b/upper $b/work
-  mount -t overlay -o lowerdir=$5,upperdir=$PWD/$b/upper,workdir=$PWD/$b/work,volatile overlay $b/rootfs
-  sed "s#ROOTFS#$PWD/$b/rootfs#; s#NETNS#$PWD/net$n#" config.json > $b/config.json
-  mkfifo $b/sync
-  (_OCI_SYNCPIPE=3 conmon --api-version 1 -c $b -u $b -n $b -r /usr/bin/crun -b $PWD/$b -p $PWD/$b/pid --exit-dir $PWD/exits --persist-dir $PWD/$b -l k8s-file:$PWD/$b/log --full-attach --no-sync-log --runtime-arg --root=$PWD/crun --runtime-arg --cgroup-manager=disabled 3>$b/sync </dev/null >/dev/null 2>&1 &)
-  read line < $b/sync
-  crun --root=$PWD/crun --cgroup-manager=disabled start $b
-done`;
-const downScript = `set -e; cd "$1"; n=$2
-set -- "$1" "$2" $3
-for c in $3 $4; do kill -TERM $(cat $n$c/pid); done
-for c in $3 $4; do i=0; while [ ! -e exits/$n$c ]; do i=$((i+1)); [ $i -lt 100000 ]; done; done
-for c in $3 $4; do b=$n$c; crun --root=$PWD/crun --cgroup-manager=disabled delete -f $b; umount $b/rootfs; rm -rf $b exits/$b; done
-umount net$n; rm net$n`;
-
-/** After a round that failed half way. */
-const handCleanup = `for p in "$1"/*/pid; do [ -e "$p" ] && kill -9 $(cat "$p"); done 2>/dev/null
-for m in $(grep -o " $1/[^ ]*" /proc/self/mountinfo); do umount -l "$m"; done; true`;
-
-async function byHandConfig(folder: string): Promise<void> {
-  const pod = await up(runtime, ["main"]);
-  const spec = JSON.parse(
-    await readFile(join(dirs.runDir, "bundles", pod.containers[0]!, "config.json"), "utf8"),
-  );
-  spec.root.path = "ROOTFS";
-  spec.linux.namespaces = [
-    { type: "mount" },
-    { type: "pid" },
-    { type: "ipc" },
-    { type: "uts" },
-    { type: "network", path: "NETNS" },
-  ];
-  spec.mounts = spec.mounts.filter(
-    (mount: { destination: string }) => !/cgroup|shm|resolv/.test(mount.destination),
-  );
-  await mkdir(join(folder, "exits"), { recursive: true });
-  await writeFile(join(folder, "config.json"), JSON.stringify(spec));
-  await down(runtime, pod);
-}
-
 function median(values: number[]): number {
   return values.sort((a, b) => a - b)[values.length >> 1]!;
 }
@@ -118,14 +72,12 @@ function row(what: string, ours: number, hand: number): void {
   rows.push([what, ms(ours), ms(hand), `${(ours / hand).toFixed(2)} ×`]);
 }
 
+let hand: PodsByHand | undefined;
 try {
-  const folder = join(base, "hand");
-  await mkdir(folder);
-  await byHandConfig(folder);
-  await writeFile(join(folder, "up.sh"), upScript);
-  await writeFile(join(folder, "down.sh"), downScript);
   const bridge = `pp-${network.podCidr.split(".").slice(0, 3).join(".")}`;
-  const rootfs = join(base, "images/busybox");
+  hand = await PodsByHand.create({ dir: join(base, "hand"), bridge });
+  const spec = await engineSpec(runtime, dirs, [obedient]);
+  for (const name of ["a", "b"]) await hand.define(name, spec, [join(base, "images/busybox")], "TERM");
   const times = {
     up: [] as number[],
     down: [] as number[],
@@ -136,11 +88,11 @@ try {
   for (let i = 0; i < rounds; i++) {
     const address = network.podCidr.replace(/\.0\/24$/, `.${200 + (i % 40)}`);
     let start = performance.now();
-    execFileSync("bash", [join(folder, "up.sh"), folder, String(i), address, bridge, rootfs, "a b"]);
+    hand.up(String(i), address, ["a", "b"]);
     times.handUp.push(performance.now() - start);
     await clock.sleep(settleMs);
     start = performance.now();
-    execFileSync("bash", [join(folder, "down.sh"), folder, String(i), "a b"]);
+    hand.down(String(i), ["a", "b"]);
     times.handDown.push(performance.now() - start);
 
     start = performance.now();
@@ -168,12 +120,12 @@ try {
   ]);
   const prefix = network.podCidr.replace(/\.0\/24$/, "");
   const handStart = performance.now();
-  const burst = `seq 100 ${99 + burstPods} | xargs -P 2 -I% bash ${folder}/up.sh ${folder} % ${prefix}.% ${bridge} ${rootfs} a`;
+  const burst = `seq 100 ${99 + burstPods} | xargs -P 2 -I% bash ${hand.upScript} ${hand.dir} % ${prefix}.% ${bridge} a`;
   execFileSync("bash", ["-c", burst]);
   const handMs = performance.now() - handStart;
   rows[2]![2] = `${((burstPods / handMs) * 1000).toFixed(1)} pods/s`;
   rows[2]![3] = `${(burstMs / handMs).toFixed(2)} ×`;
-  const downHand = `seq 100 ${99 + burstPods} | xargs -P 2 -I% bash ${folder}/down.sh ${folder} % a`;
+  const downHand = `seq 100 ${99 + burstPods} | xargs -P 2 -I% bash ${hand.downScript} ${hand.dir} % a`;
   const handDownStart = performance.now();
   execFileSync("bash", ["-c", downHand]);
   const handDownMs = performance.now() - handDownStart;
@@ -198,6 +150,6 @@ try {
   await runtime.close();
   await purgeOciRuntime({ ...dirs, clock });
   await purgeBridgeNetwork({ dir: join(base, "network"), id, rangeCidr: "10.251.0.0/16" });
-  execFileSync("sh", ["-c", handCleanup, "cleanup", join(base, "hand")]);
+  hand?.cleanUp();
   await rm(base, { recursive: true, force: true });
 }

@@ -17,7 +17,14 @@ import {
   type UserInfo,
   writeKubeconfig,
 } from "./auth/index.ts";
-import { createLifetime, createLog, type Log, SystemClock, SystemRandom } from "./base/index.ts";
+import {
+  createLifetime,
+  createLog,
+  type Log,
+  LoopDelayMeter,
+  SystemClock,
+  SystemRandom,
+} from "./base/index.ts";
 import type {
   ClusterModule,
   ClusterOptions,
@@ -115,6 +122,7 @@ async function startCluster(options: ClusterOptions): Promise<RunningCluster> {
     },
   };
   const api = createControlPlane({ store, pki, log, nodes: connector });
+  addLoopDelay(api.server);
   await api.server.bootstrap();
   const port = await listen(api.server, pki, options, network.gateway);
   const url = `https://127.0.0.1:${port}`;
@@ -228,6 +236,17 @@ function createControlPlane(options: {
     indexers: { node: (pod) => (pod.spec.nodeName ? [pod.spec.nodeName] : []) },
   });
   return { server, informers, pods: podInformer };
+}
+
+/** Named as Node's own exporters name it. The first of the two takes the reading, which both show. */
+function addLoopDelay(server: ApiServer): void {
+  const meter = new LoopDelayMeter();
+  let delay = { p99S: 0, maxS: 0 };
+  server.addGauge("nodejs_eventloop_lag_p99_seconds", "Event loop delay since the last scrape, p99.", () => {
+    delay = meter.read();
+    return delay.p99S;
+  });
+  server.addGauge("nodejs_eventloop_lag_max_seconds", "The longest of them.", () => delay.maxS);
 }
 
 /** On loopback for people and tools, and on the bridge's own address for pods. */
