@@ -124,7 +124,7 @@ test("--kubeconfig adds the cluster to a file of the user's and touches no other
   const target = join(scratch, "user-kubeconfig");
   const cluster = await TestCluster.start(["--kubeconfig", target]);
   try {
-    const { stdout } = await run("kubectl", ["get", "nodes", "--kubeconfig", target]);
+    const { stdout } = await cluster.try(["get", "nodes", "--kubeconfig", target]);
     assert.match(stdout, /Ready/);
     assert.equal(statSync(target).mode & 0o077, 0);
     assert.match(readFileSync(target, "utf8"), /current-context:/);

