@@ -1,5 +1,5 @@
 import { isMap, isSeq, parseDocument, type YAMLMap } from "yaml";
-import { writeFileAtomically } from "./atomic-file.ts";
+import { writeFileAtomically } from "../base/index.ts";
 import type { KeyPair } from "./certificate.ts";
 
 export interface KubeconfigOptions {
@@ -47,7 +47,7 @@ current-context: ${cluster}
 
 /** Readable by its owner only; an existing file is replaced in one step. */
 export const writeKubeconfig = (path: string, text: string): Promise<void> =>
-  writeFileAtomically(path, text, 0o600);
+  writeFileAtomically(path, text, { mode: 0o600 });
 
 /**
  * `existing` with the clusters, users and contexts of `added`, which replace those of the same names, and its current context.

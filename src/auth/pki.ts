@@ -2,8 +2,7 @@ import { createPrivateKey, createPublicKey, type KeyObject, X509Certificate } fr
 import { mkdir, readFile } from "node:fs/promises";
 import { isIP } from "node:net";
 import { join } from "node:path";
-import type { Clock } from "../base/index.ts";
-import { syncDirectory, writeFileAtomically } from "./atomic-file.ts";
+import { type Clock, syncDirectory, writeFileAtomically } from "../base/index.ts";
 import { type KeyPair, keyPem, newKey, type Subject, signCertificate } from "./certificate.ts";
 import { systemMasters } from "./contract.ts";
 
@@ -214,7 +213,7 @@ class PkiDirectory {
   }
 
   async #write(file: string, content: string, mode: number): Promise<void> {
-    await writeFileAtomically(join(this.#dir, file), content, mode);
+    await writeFileAtomically(join(this.#dir, file), content, { mode });
     this.written.push(file);
   }
 }

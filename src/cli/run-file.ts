@@ -1,4 +1,5 @@
-import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
+import { replaceFile, startTicksOf } from "../base/index.ts";
 import type { DataDir } from "./data-dir.ts";
 
 /** The record a running cluster keeps of its process. */
@@ -13,8 +14,7 @@ export interface RunFile {
 }
 
 export function writeRunFile(dir: DataDir, record: RunFile): void {
-  writeFileSync(`${dir.run}.tmp`, `${JSON.stringify(record)}\n`, { mode: 0o600 });
-  renameSync(`${dir.run}.tmp`, dir.run);
+  replaceFile(dir.run, `${JSON.stringify(record)}\n`, { mode: 0o600 });
 }
 
 export function removeRunFile(dir: DataDir): void {
@@ -30,16 +30,4 @@ export function runningProcess(dir: DataDir): RunFile | undefined {
     return undefined;
   }
   return startTicksOf(record.pid) === record.startTicks ? record : undefined;
-}
-
-/** When a process started, in clock ticks since boot; undefined when there is none. */
-export function startTicksOf(pid: number): string | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    // The second field, the name, may hold spaces and parentheses.
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return fields[0] === "Z" ? undefined : fields[19];
-  } catch {
-    return undefined;
-  }
 }

@@ -1,8 +1,8 @@
 import { lookup } from "node:dns/promises";
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { parse, stringify } from "yaml";
-import { SystemClock } from "../base/index.ts";
+import { replaceFile, SystemClock } from "../base/index.ts";
 import { buildDemoImages } from "./images/index.ts";
 import { ensureLocalRegistry } from "./registry/index.ts";
 
@@ -42,9 +42,7 @@ export async function provideDemoImages(options: DemoImagesOptions): Promise<str
   const mirrors = { ...config.mirrors, ...registry.mirrors };
   if (JSON.stringify(mirrors) !== JSON.stringify(config.mirrors)) {
     mkdirSync(dirname(options.registries), { recursive: true });
-    const temporary = `${options.registries}.tmp`;
-    writeFileSync(temporary, stringify({ ...config, mirrors }), { mode: 0o600 });
-    renameSync(temporary, options.registries);
+    replaceFile(options.registries, stringify({ ...config, mirrors }), { mode: 0o600 });
   }
   return `Docker Hub cannot be reached: nginx and busybox are built from Debian's packages and served by a registry on ${registry.host}.`;
 }

@@ -1,9 +1,10 @@
 import { existsSync } from "node:fs";
+import { startTicksOf } from "../../base/index.ts";
 import type { CommandContext } from "../context.ts";
 import { ask } from "../control/client.ts";
 import { UserError } from "../errors.ts";
 import { requireRoot } from "../host/checks.ts";
-import { removeRunFile, runningProcess, startTicksOf } from "../run-file.ts";
+import { removeRunFile, runningProcess } from "../run-file.ts";
 
 /** A pod's grace period is ignored by `down`: what still runs after the stop signal and this long is killed. */
 const stopMsMax = 30_000;

@@ -1,12 +1,13 @@
 import { spawn } from "node:child_process";
 import { mkdirSync, openSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
+import { startTicksOf } from "../../base/index.ts";
 import type { ClusterOptions, RunningCluster } from "../cluster.ts";
 import type { CommandContext } from "../context.ts";
 import { serveControl } from "../control/server.ts";
 import { UserError } from "../errors.ts";
 import { requireAbleHost } from "../host/checks.ts";
-import { removeRunFile, runningProcess, startTicksOf, writeRunFile } from "../run-file.ts";
+import { removeRunFile, runningProcess, writeRunFile } from "../run-file.ts";
 
 export interface UpOptions {
   port: number;

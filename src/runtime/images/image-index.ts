@@ -1,5 +1,6 @@
-import { open, readFile, rename } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { dirname } from "node:path";
+import { syncDirectory, writeFileAtomically } from "../../base/index.ts";
 import type { Image, ImageConfig } from "../contract.ts";
 import type { Digest } from "./digest.ts";
 
@@ -81,21 +82,8 @@ export class ImageIndex {
       layers: Object.fromEntries(this.layers),
     };
     const text = JSON.stringify(file);
-    const temporary = `${this.#path}.new`;
-    const handle = await open(temporary, "w", 0o600);
-    try {
-      await handle.writeFile(text);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(temporary, this.#path);
-    const directory = await open(dirname(this.#path), "r");
-    try {
-      await directory.sync();
-    } finally {
-      await directory.close();
-    }
+    await writeFileAtomically(this.#path, text, { mode: 0o600 });
+    await syncDirectory(dirname(this.#path));
   }
 }
 

@@ -1,12 +1,12 @@
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { openSync, readFileSync } from "node:fs";
-import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { openSync } from "node:fs";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import * as http from "node:http";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { MessageChannel } from "node:worker_threads";
-import type { Clock } from "../../base/index.ts";
+import { type Clock, replaceFile, startTicksOf } from "../../base/index.ts";
 import { pushLayout } from "./push.ts";
 
 /** A registry of this machine's own, on loopback. */
@@ -142,9 +142,8 @@ async function startOn(port: number, options: LocalRegistryOptions): Promise<Run
       ),
     );
   });
-  const file: RunFile = { pid: child.pid!, startedAt: startOfProcess(child.pid!) ?? "", port, token };
-  await writeFile(`${runFilePath(dir)}.new`, JSON.stringify(file), { mode: 0o600 });
-  await rename(`${runFilePath(dir)}.new`, runFilePath(dir));
+  const file: RunFile = { pid: child.pid!, startedAt: startTicksOf(child.pid!) ?? "", port, token };
+  replaceFile(runFilePath(dir), JSON.stringify(file), { mode: 0o600 });
   const deadlineMs = clock.monotonicMs() + startMsMax;
   while (!(await answers(file))) {
     const isGone = child.exitCode !== null || child.signalCode !== null;
@@ -186,18 +185,7 @@ async function readRunFile(dir: string): Promise<RunFile | undefined> {
 }
 
 function isSameProcess(file: RunFile): boolean {
-  return startOfProcess(file.pid) === file.startedAt;
-}
-
-/** Field 22 of /proc/PID/stat; absent for a process that is gone or a zombie. */
-function startOfProcess(pid: number): string | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return fields[0] === "Z" ? undefined : fields[19];
-  } catch {
-    return undefined;
-  }
+  return startTicksOf(file.pid) === file.startedAt;
 }
 
 function kill(pid: number, signal: NodeJS.Signals): void {
