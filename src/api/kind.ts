@@ -51,6 +51,8 @@ export interface Strategy<T> {
   prepareForStatusUpdate?(object: T, old: T): void;
   /** For `/status`: validation of the new status against the old object. */
   validateStatusUpdate?(object: T, old: T): FieldError[];
+  /** Subresources through which a part of the object is written (`ephemeralcontainers`), by name. */
+  parts?: Readonly<Record<string, PartStrategy<T>>>;
   /** `metadata.generation` starts at 1 and grows with each change outside metadata and status. */
   tracksGeneration: boolean;
   /** How a name must look; default: a DNS subdomain. Returns messages. */
@@ -69,6 +71,14 @@ export interface Strategy<T> {
   returnsDeletedObject?: boolean;
   /** Finalizers every new object gets (a Namespace's `spec.finalizers` is done in prepareForCreate). */
   defaultPropagation?: "Orphan" | "Background";
+}
+
+/** How a write to a part of an object differs from one to the whole. */
+export interface PartStrategy<T> {
+  /** Puts back all but the part. Mutates `object`; `old` is frozen. Called again after admission. */
+  prepareForUpdate(object: T, old: T): void;
+  /** In addition to the strategy's `validate(object)`, in place of its `validateUpdate`. */
+  validateUpdate(object: T, old: T): FieldError[];
 }
 
 export interface Column<T> {

@@ -146,7 +146,9 @@ export function pathsOf(kind: Kind): PathSpec[] {
   if (kind.hasStatus) sub("status", describe.item("status").filter(isNotDelete));
   if (kind.scale) sub("scale", describe.item("scale").filter(isNotDelete));
   for (const name of kind.subresources ?? []) {
-    if (name !== "status" && name !== "scale") sub(name, describe.subresource(name));
+    if (name === "status" || name === "scale") continue;
+    const isPart = kind.strategy.parts?.[name] !== undefined;
+    sub(name, isPart ? describe.item(name).filter(isNotDelete) : describe.subresource(name));
   }
   return paths;
 }
@@ -227,8 +229,8 @@ class Describer {
     ];
   }
 
-  /** Of the object (`""`), its status or its scale. */
-  item(subresource: "" | "status" | "scale"): OperationSpec[] {
+  /** Of the object (`""`), its status, its scale or another part of it. */
+  item(subresource: string): OperationSpec[] {
     const { kind, schema } = this.#kind;
     const suffix = capital(subresource);
     const of = subresource === "" ? kind : `${subresource} of a ${kind}`;

@@ -2,6 +2,7 @@ import { binding } from "./binding.ts";
 import { eviction } from "./eviction.ts";
 import { finalize } from "./finalize.ts";
 import { log } from "./log.ts";
+import { ephemeralContainers } from "./part.ts";
 import { scale } from "./scale.ts";
 import { status } from "./status.ts";
 import type { Subresource } from "./subresource.ts";
@@ -9,7 +10,7 @@ import { token } from "./token.ts";
 
 /** By name. Those that take a connection over (exec, attach, portforward) are in connect.ts. */
 export const subresources: ReadonlyMap<string, Subresource> = new Map(
-  [status, scale, finalize, binding, eviction, token, log].map((subresource) => [
+  [status, scale, finalize, binding, eviction, token, log, ephemeralContainers].map((subresource) => [
     subresource.name,
     subresource,
   ]),

@@ -21,7 +21,7 @@ export async function patch(
   serving: Serving,
   caller: Caller,
   call: Call,
-  part: "main" | "status" = "main",
+  part: "main" | "status" | "named" = "main",
 ): Promise<Outcome> {
   if (!call.body) throw badRequest("the body of the request was empty, and must be a patch");
   if (call.patchType === "apply") return apply(serving, caller, call, part);
@@ -60,7 +60,7 @@ async function apply(
   serving: Serving,
   caller: Caller,
   call: Call,
-  part: "main" | "status",
+  part: "main" | "status" | "named",
 ): Promise<Outcome> {
   const { kind } = call.storage;
   const manager = call.options.fieldManager;

@@ -1,3 +1,4 @@
+import type { PartStrategy } from "../../api/index.ts";
 import { conflict, invalid, type KubeObject, notFound, staleResourceVersion } from "../../machinery/index.ts";
 import type { Entry } from "../../store/index.ts";
 import { authorizeResource } from "../authorize.ts";
@@ -25,10 +26,10 @@ export interface ObjectChange {
    */
   make(old: KubeObject | undefined): KubeObject | Promise<KubeObject>;
   /**
-   * `status`: the rest of the object stays, and the reverse for `main`. `other`: `make` has changed and checked just
-   * what its subresource is about.
+   * `status`: the rest of the object stays, and the reverse for `main`. `named`: the part of the kind's strategy that
+   * the call's subresource names. `other`: `make` has changed and checked just what its subresource is about.
    */
-  part: "main" | "status" | "other";
+  part: "main" | "status" | "named" | "other";
   createIfAbsent: "never" | "allowed";
   /** `apply` has written managedFields itself. */
   fieldsOwned: "track" | "applied";
@@ -64,6 +65,8 @@ export async function updateObject(
     const old: KubeObject = current.object;
     const object = await change.make(old);
     requireSameObject(call, object, old, current);
+    // Before the fields are counted as the writer's: what is put back it has not written.
+    if (change.part === "named") partOf(call).prepareForUpdate(object, old);
     if (change.fieldsOwned === "track") trackManager(serving, caller, call, object, old);
     await admitMutating(serving, admissionRequest(call, caller, { operation: "UPDATE", name, object, old }));
     await prepareUpdate(serving, caller, call, change, object, old);
@@ -72,7 +75,7 @@ export async function updateObject(
       admissionRequest(call, caller, { operation: "UPDATE", name, object, old }),
     );
     decided = object;
-    if (change.part !== "status" && endsDeletion(storage.kind, object, old)) {
+    if ((change.part === "main" || change.part === "other") && endsDeletion(storage.kind, object, old)) {
       return isDryRun(call) ? { do: "nothing" } : { do: "delete", last: object };
     }
     if (isUnchanged(object, old)) {
@@ -156,13 +159,21 @@ async function prepareUpdate(
     bumpGeneration(kind, object, old);
   } else if (change.part === "status") {
     strategy.prepareForStatusUpdate?.(object, old);
+  } else if (change.part === "named") {
+    partOf(call).prepareForUpdate(object, old);
+    bumpGeneration(kind, object, old);
   }
   object.metadata.resourceVersion = old.metadata.resourceVersion;
   if (change.part === "other") return;
-  const causes = validateForUpdate(kind, change.part, object, old, serving.schemas);
+  const part = change.part === "named" ? partOf(call) : change.part;
+  const causes = validateForUpdate(kind, part, object, old, serving.schemas);
   if (causes.length > 0) throw invalid(kind, call.name!, causes);
+  if (change.part === "named") return;
   for (const warning of strategy.warnings?.(object, old) ?? []) caller.warn(warning);
 }
+
+const partOf = ({ storage, subresource }: Call): PartStrategy<KubeObject> =>
+  storage.kind.strategy.parts![subresource!]!;
 
 /** A write to an object's spec leaves its status alone, and a write to its status all but that. */
 function keepOtherPart(
@@ -177,7 +188,7 @@ function keepOtherPart(
     else object.status = old.status;
     return;
   }
-  if (part === "other") return;
+  if (part === "other" || part === "named") return;
   for (const field of Object.keys(object)) {
     if (field !== "status" && field !== "metadata" && !(field in old)) delete object[field];
   }

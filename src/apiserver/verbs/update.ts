@@ -7,7 +7,7 @@ export async function update(
   serving: Serving,
   caller: Caller,
   call: Call,
-  part: "main" | "status" = "main",
+  part: "main" | "status" | "named" = "main",
 ): Promise<Outcome> {
   const given = decodeObject(serving, caller, call);
   let used = false;

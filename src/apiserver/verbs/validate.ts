@@ -1,4 +1,4 @@
-import type { Kind } from "../../api/index.ts";
+import type { Kind, PartStrategy } from "../../api/index.ts";
 import {
   type FieldError,
   isDnsSubdomain,
@@ -22,7 +22,7 @@ export function validateForCreate(kind: Kind, object: KubeObject, schemas: Schem
 /** All that is wrong with an object that shall take the place of `old`. */
 export function validateForUpdate(
   kind: Kind,
-  part: "main" | "status",
+  part: "main" | "status" | PartStrategy<KubeObject>,
   object: KubeObject,
   old: KubeObject,
   schemas: SchemaRegistry,
@@ -31,7 +31,9 @@ export function validateForUpdate(
   const own =
     part === "status"
       ? (strategy.validateStatusUpdate?.(object, old) ?? [])
-      : [...strategy.validate(object), ...(strategy.validateUpdate?.(object, old) ?? [])];
+      : part === "main"
+        ? [...strategy.validate(object), ...(strategy.validateUpdate?.(object, old) ?? [])]
+        : [...strategy.validate(object), ...part.validateUpdate(object, old)];
   return [
     ...validateObjectMetaUpdate(object.metadata, old.metadata),
     ...withoutRepetition(own, validateStructure(schemas.type(kind.schema), object, schemas)),

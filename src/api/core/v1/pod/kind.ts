@@ -17,7 +17,7 @@ export const pod: Kind<corev1.Pod> = {
   strategy: podStrategy,
   columns: podColumns,
   hasStatus: true,
-  subresources: ["attach", "binding", "eviction", "exec", "log", "portforward"],
+  subresources: ["attach", "binding", "ephemeralcontainers", "eviction", "exec", "log", "portforward"],
   selectableFields: ({ spec, status }) => ({
     "spec.nodeName": spec?.nodeName ?? "",
     "spec.restartPolicy": spec?.restartPolicy ?? "",

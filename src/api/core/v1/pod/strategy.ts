@@ -3,6 +3,7 @@ import type { Strategy } from "../../../kind.ts";
 import { semanticallyEqual } from "../../../validation/values.ts";
 import { isPodTerminal } from "./conditions.ts";
 import { defaultPod } from "./defaults.ts";
+import { ephemeralContainersStrategy } from "./ephemeral-containers.ts";
 import { applyLabelKeys } from "./label-keys.ts";
 import { computeQosClass } from "./qos.ts";
 import { unsupportedInPod } from "./unsupported.ts";
@@ -38,6 +39,7 @@ export const podStrategy: Strategy<corev1.Pod> = {
     keepObservedGenerations(pod.status, old.status);
   },
   validateStatusUpdate: validatePodStatusUpdate,
+  parts: { ephemeralcontainers: ephemeralContainersStrategy },
   gracePeriodS(pod, requestedS) {
     // Nothing runs that would have to be given time.
     if (!pod.spec!.nodeName || isPodTerminal(pod)) return 0;
