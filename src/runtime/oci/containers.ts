@@ -15,6 +15,7 @@ import { launchContainer } from "./conmon.ts";
 import { type EngineContext, newId, runtimeArgs } from "./context.ts";
 import { findDevices } from "./devices.ts";
 import { explainStartFailure, startErrorExitCode } from "./errors.ts";
+import { targetPidNamespace } from "./pid-target.ts";
 import { identify, killNamed } from "./processes.ts";
 import type { ContainerRecord, SandboxRecord } from "./records.ts";
 import { makeDirInRoot, mountOverlay, readInRoot } from "./rootfs.ts";
@@ -107,6 +108,7 @@ export class ContainerMaker {
     context.cgroups.createContainer(record.cgroup, limits);
     const namespaces = sandbox.config.linux.namespaces;
     const ownNetwork = namespaces.network === "pod";
+    const targetPids = targetPidNamespace(context, config, sandbox.id);
     const spec = buildSpec({
       config,
       sandbox: { ...sandboxConfig, linux: { ...sandboxConfig.linux, namespaces } },
@@ -120,6 +122,7 @@ export class ContainerMaker {
           uts: layout.namespace(sandbox.id, "uts"),
         }),
         ...(namespaces.ipc === "pod" && { ipc: layout.namespace(sandbox.id, "ipc") }),
+        ...(targetPids && { pid: targetPids }),
         ...(sandbox.pause && { pid: `/proc/${sandbox.pause.pid}/ns/pid` }),
       },
       shmPath: namespaces.ipc === "pod" ? layout.shm(sandbox.id) : "/dev/shm",
@@ -198,6 +201,7 @@ export async function startContainer(context: EngineContext, record: ContainerRe
   const { layout, records, cgroups, clock } = context;
   const { id, config } = record;
   try {
+    targetPidNamespace(context, config, record.sandboxId);
     const tools = { launcher: context.launcher, syscalls: context.host.syscalls, clock };
     const pid = await launchContainer(tools, {
       conmonPath: context.conmonPath,
@@ -267,11 +271,17 @@ async function openStartGate(context: EngineContext, id: string): Promise<void> 
 /** Kills what a half-started container left: its conmon, the process at the start gate, the runtime's state. */
 export async function endProcesses(context: EngineContext, record: ContainerRecord): Promise<void> {
   const { layout } = context;
-  await context.cgroups.kill(record.cgroup);
+  // conmon first, or it would report the end of what is about to be killed.
   await killNamed(join(layout.bundle(record.id), "conmon.pid"), record.id);
+  await context.cgroups.kill(record.cgroup);
   await killNamed(join(layout.bundle(record.id), "pid"), record.id);
-  await rm(join(layout.runtimeRoot, record.id), { recursive: true, force: true });
+  const left = launchFiles.map((name) => join(layout.bundle(record.id), name));
+  const gone = [join(layout.runtimeRoot, record.id), layout.exitFile(record.id), ...left];
+  await Promise.all(gone.map((path) => rm(path, { recursive: true, force: true })));
 }
+
+/** What a launch makes in the bundle, and would trip over the next time. */
+const launchFiles = ["sync", "conmon.log", "conmon.pid", "pid", "ctl", "winsz", "attach"];
 
 /** Gives back everything a container that does not run holds; repeating it is fine. */
 export async function releaseContainer(context: EngineContext, record: ContainerRecord): Promise<void> {

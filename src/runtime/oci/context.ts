@@ -3,7 +3,7 @@ import type { ImageStore } from "../image-store.ts";
 import type { LinuxHost } from "../linux/host.ts";
 import type { Launcher } from "../linux/launcher.ts";
 import type { PodNetwork } from "../pod-network.ts";
-import type { CgroupDriver } from "./cgroups/driver.ts";
+import type { CgroupDriver, RuntimeKind } from "./cgroups/driver.ts";
 import type { Layout } from "./layout.ts";
 import type { RecordStore } from "./records.ts";
 import type { Semaphore } from "./semaphore.ts";
@@ -34,7 +34,7 @@ export interface EngineContext {
 export interface OciRuntimeBinary {
   path: string;
   /** crun and runc open the start fifo from opposite ends. */
-  kind: "crun" | "runc";
+  kind: RuntimeKind;
   version: string;
 }
 

@@ -14,6 +14,7 @@ import { createCgroupDriver } from "./cgroups/detect.ts";
 import type { OciRuntimeBinary } from "./context.ts";
 import { OciRuntime } from "./engine.ts";
 import { readHostFacts } from "./facts.ts";
+import { keepProcessAlive } from "./keep-alive.ts";
 import { Layout } from "./layout.ts";
 import { readBootId } from "./processes.ts";
 import { RecordStore } from "./records.ts";
@@ -48,6 +49,15 @@ const startsPerCpu = 2;
 
 /** Starts the engine on its directories, taking up whatever an earlier one left there. */
 export async function createOciRuntime(options: OciRuntimeOptions): Promise<Runtime> {
+  const release = keepProcessAlive();
+  try {
+    return await create(options);
+  } finally {
+    release();
+  }
+}
+
+async function create(options: OciRuntimeOptions): Promise<Runtime> {
   const { clock, random, images, network, cgroupRoot } = options;
   const log = options.log.child({ room: "runtime" });
   const layout = new Layout(options.dir, options.runDir);
@@ -59,13 +69,20 @@ export async function createOciRuntime(options: OciRuntimeOptions): Promise<Runt
   if (!host.syscalls)
     log.warn("koffi has no build for this machine: mounts and namespaces are made by child processes");
   await prepareRunDir(host, layout);
+  const deviceFilter = facts.capabilities.includes("CAP_SYS_RESOURCE");
   const cgroups = await createCgroupDriver({
     host,
     root: cgroupRoot,
     hierarchiesDir: layout.hierarchies,
+    runtime: runtime.kind,
+    deviceFilter,
     clock,
     log,
   });
+  if (cgroups.version === "v2" && !deviceFilter) {
+    log.warn("no CAP_SYS_RESOURCE: containers go without a device filter, and so without CAP_MKNOD");
+    facts.capabilities = facts.capabilities.filter((name) => name !== "CAP_MKNOD");
+  }
   const records = new RecordStore(layout);
   await records.load(log);
   const engine = new OciRuntime({

@@ -90,6 +90,7 @@ export class OciRuntime implements Runtime {
     this.#sweep?.cancel();
     this.#exec.close();
     this.#context.launcher.close();
+    await this.#context.records.flush();
   }
 
   onEvent(listener: (event: RuntimeEvent) => void): () => void {
@@ -290,7 +291,8 @@ export class OciRuntime implements Runtime {
 
   async #onExitFile(containerId: string): Promise<void> {
     const record = this.#context.records.containers.get(containerId);
-    if (!record || record.exit) return;
+    // Without a process on record it is being started still, and whoever does that sees it fail.
+    if (!record?.process || record.exit) return;
     const exit = await readExit(this.#context.layout, containerId);
     if (exit) await this.#recordExit(containerId, exit.code, exit.finishedAtMs);
   }
@@ -313,9 +315,10 @@ export class OciRuntime implements Runtime {
           : "Error";
     // The index changes at once, so that two notices of the same end make one event.
     const saved = records.saveContainer({ ...record, exit: { code, finishedAtMs, reason, message } });
-    const sharesPids = this.#context.records.sandboxes.get(record.sandboxId)?.config.linux.namespaces.pid;
+    const pids = records.sandboxes.get(record.sandboxId)?.config.linux.namespaces.pid ?? "container";
+    const hasOwnPids = pids === "container" && record.config.linux.pidNamespaceOf === undefined;
     // Without a PID namespace of its own, what the command started outlives it.
-    if (sharesPids && sharesPids !== "container") await cgroups.kill(record.cgroup);
+    if (!hasOwnPids) await cgroups.kill(record.cgroup);
     for (const wake of this.#waiters.get(containerId) ?? []) wake();
     this.#waiters.delete(containerId);
     this.#emit("exited", record);

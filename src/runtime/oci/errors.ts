@@ -12,9 +12,15 @@ export function explainStartFailure(complaint: string, command: string): string 
     .trim()
     .split("\n")
     .filter((line) => !line.includes("[conmon"))
-    .map((line) => line.replace(/^\S+T\S+Z?: /, "").replace(/^(error|level=error msg=)\s*/i, ""))
+    .map(withoutLogDress)
     .join("; ");
   return `OCI runtime create failed: ${inFamiliarWords(reason, command) ?? reason}`;
+}
+
+/** crun begins a line with the time; runc writes `time=… level=error msg="…"`. */
+function withoutLogDress(line: string): string {
+  const message = /\bmsg=("(?:[^"\\]|\\.)*")/.exec(line)?.[1];
+  return message ? (JSON.parse(message) as string) : line.replace(/^\S+T\S+Z?: /, "");
 }
 
 const quoted = (text: string) => JSON.stringify(text);

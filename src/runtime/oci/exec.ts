@@ -6,7 +6,7 @@ import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
 import { RuntimeError, type RuntimeExecOptions, type RuntimeStreams } from "../contract.ts";
 import { adoptDescriptor, listenUnix } from "../linux/descriptors.ts";
-import { makeFifo, readFifo, writeFifo } from "../linux/launcher.ts";
+import { holdFifo, makeFifo, readFifo, writeFifo } from "../linux/launcher.ts";
 import { type EngineContext, runtimeArgs } from "./context.ts";
 import { execFailureCode } from "./errors.ts";
 import type { ContainerRecord } from "./records.ts";
@@ -152,8 +152,14 @@ class ExecSession {
     for (const path of Object.values(files)) await makeFifo(syscalls, path);
     this.stdout = readFifo(files.stdout);
     this.stderr = readFifo(files.stderr);
-    if (files.stdin) this.stdin = writeFifo(files.stdin);
-    this.#exited = this.#context.launcher.run(this.#command([]), files);
+    if (!files.stdin) {
+      this.#exited = this.#context.launcher.run(this.#command([]), files);
+      return;
+    }
+    // The client's input may be complete before the command has opened its end.
+    const opened = holdFifo(files.stdin);
+    this.stdin = writeFifo(files.stdin);
+    this.#exited = this.#context.launcher.run(this.#command([]), files, { opened }).finally(opened);
   }
 
   /** The runtime makes the terminal in the container and passes its master over a socket. */

@@ -27,12 +27,14 @@ export function signalProcess(target: ProcessIdentity, signal: number | NodeJS.S
   }
 }
 
-/** Kills the process that a pid file names, if its command line still speaks of `id`. */
+/** Kills the process that a pid file names, if its command line or its cgroup still speaks of `id`. */
 export async function killNamed(pidFile: string, id: string): Promise<void> {
   const pid = Number(await readFile(pidFile, "utf8").catch(() => ""));
   if (!(pid > 1)) return;
-  const command = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
-  if (!command.includes(id)) return;
+  const [command, cgroup] = await Promise.all(
+    ["cmdline", "cgroup"].map((file) => readFile(`/proc/${pid}/${file}`, "utf8").catch(() => "")),
+  );
+  if (!command!.includes(id) && !cgroup!.includes(id)) return;
   const target = identify(pid);
   if (target) signalProcess(target, "SIGKILL");
 }

@@ -1,9 +1,9 @@
 import { readdir, rm } from "node:fs/promises";
-import { MessageChannel } from "node:worker_threads";
 import type { Clock } from "../../base/index.ts";
 import { createLinuxHost } from "../linux/host.ts";
 import { readMounts } from "../linux/mountinfo.ts";
 import { purgeCgroups } from "./cgroups/detect.ts";
+import { keepProcessAlive } from "./keep-alive.ts";
 import { Layout } from "./layout.ts";
 import { killNamed } from "./processes.ts";
 
@@ -24,13 +24,6 @@ export async function purgeOciRuntime(options: {
   } finally {
     release();
   }
-}
-
-/** The clock's timers do not, and a command that purges has nothing else to stay for. */
-function keepProcessAlive(): () => void {
-  const { port1 } = new MessageChannel();
-  port1.ref();
-  return () => port1.close();
 }
 
 async function purge(dir: string, runDir: string, cgroupRoot: string, clock: Clock): Promise<void> {

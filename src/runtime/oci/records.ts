@@ -105,6 +105,11 @@ export class RecordStore {
     await rm(this.#layout.containerDir(id), { recursive: true, force: true });
   }
 
+  /** Resolves once nothing is being written. */
+  async flush(): Promise<void> {
+    await Promise.allSettled(this.#writing.values());
+  }
+
   async #settled(path: string): Promise<void> {
     await this.#writing.get(path)?.catch(() => {});
   }

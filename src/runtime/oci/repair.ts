@@ -5,7 +5,7 @@ import { readMounts } from "../linux/mountinfo.ts";
 import { endProcesses } from "./containers.ts";
 import type { EngineContext } from "./context.ts";
 import { readExit } from "./exits.ts";
-import { identify } from "./processes.ts";
+import { identify, killNamed } from "./processes.ts";
 import type { ContainerRecord } from "./records.ts";
 import { releaseSandbox } from "./sandboxes.ts";
 
@@ -21,8 +21,12 @@ const unknownExitCode = 255;
  */
 export async function repair(context: EngineContext): Promise<void> {
   const { records } = context;
-  for (const record of [...records.containers.values()]) await repairContainer(context, record);
+  for (const record of [...records.containers.values()]) {
+    if (records.sandboxes.has(record.sandboxId)) await repairContainer(context, record);
+    else records.containers.delete(record.id);
+  }
   await removeUnknown(context);
+  await removeUnknownCgroups(context);
   await context.network.retain(
     [...records.sandboxes.values()].filter((sandbox) => !sandbox.stopped).map((sandbox) => sandbox.id),
   );
@@ -52,25 +56,21 @@ async function repairContainer(context: EngineContext, record: ContainerRecord):
 
 /** Removes what a crash left without a record: run folders with their mounts, and writable layers. */
 async function removeUnknown(context: EngineContext): Promise<void> {
-  const { records, layout, host, cgroups } = context;
+  const { records, layout, host } = context;
   const mounts = (await readMounts()).map((mount) => mount.target);
   const unmountBelow = async (path: string) => {
     for (const target of mounts) if (target.startsWith(`${path}/`)) await host.umount(target);
   };
-  for (const id of await readdir(layout.containerRecords)) {
-    if (records.containers.has(id)) continue;
-    context.log.warn({ containerId: id }, "removed a container that a crash left half made");
-    await unmountBelow(layout.bundle(id));
-    await rm(layout.bundle(id), { recursive: true, force: true });
-    await rm(layout.containerDir(id), { recursive: true, force: true });
-    for (const sandbox of records.sandboxes.values()) {
-      await cgroups.remove(`${context.cgroupRoot}/${sandbox.config.linux.cgroupParent}/${id}`);
-    }
-  }
-  for (const id of await readdir(layout.bundles)) {
+  const left = new Set([...(await readdir(layout.containerRecords)), ...(await readdir(layout.bundles))]);
+  for (const id of left) {
     if (records.containers.has(id) || records.sandboxes.has(id)) continue;
+    context.log.warn({ containerId: id }, "removed a container that a crash left half made");
+    await killNamed(join(layout.bundle(id), "conmon.pid"), id);
+    await killNamed(join(layout.bundle(id), "pid"), id);
     await unmountBelow(layout.bundle(id));
-    await rm(layout.bundle(id), { recursive: true, force: true });
+    for (const path of [layout.bundle(id), layout.containerDir(id), join(layout.runtimeRoot, id)]) {
+      await rm(path, { recursive: true, force: true });
+    }
   }
   for (const id of await readdir(layout.sandboxRunDirs)) {
     if (records.sandboxes.has(id)) continue;
@@ -79,5 +79,22 @@ async function removeUnknown(context: EngineContext): Promise<void> {
   }
   for (const name of await readdir(layout.exits)) {
     if (!records.containers.has(name)) await rm(join(layout.exits, name), { force: true });
+  }
+}
+
+/** What is a pod's, a container's or an exec's by its name, in the tree that is the engine's own. */
+const ownedCgroup = /^(pod.+|[0-9a-f]{64}|exec-\d+)$/;
+
+/** Ends what the last engine's execs left running, and removes cgroups that nothing known is in. */
+async function removeUnknownCgroups({ records, cgroups, cgroupRoot }: EngineContext): Promise<void> {
+  const known = new Set<string>();
+  for (const { id, config, pause } of records.sandboxes.values()) {
+    known.add(`${cgroupRoot}/${config.linux.cgroupParent}`);
+    if (pause) known.add(`${cgroupRoot}/${config.linux.cgroupParent}/${id}`);
+  }
+  for (const { cgroup } of records.containers.values()) known.add(cgroup);
+  for (const path of cgroups.list()) {
+    const isKnown = [...known].some((each) => each === path || each.startsWith(`${path}/`));
+    if (!isKnown && ownedCgroup.test(path.split("/").at(-1)!)) await cgroups.remove(path);
   }
 }

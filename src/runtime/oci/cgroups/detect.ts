@@ -4,7 +4,7 @@ import type { Clock, Log } from "../../../base/index.ts";
 import { RuntimeError } from "../../contract.ts";
 import type { LinuxHost } from "../../linux/host.ts";
 import { type MountEntry, readMounts } from "../../linux/mountinfo.ts";
-import type { CgroupDriver } from "./driver.ts";
+import type { CgroupDriver, RuntimeKind } from "./driver.ts";
 import { readCgroupFile, removeBelow } from "./files.ts";
 import { createV1Driver } from "./v1.ts";
 import { createV2Driver } from "./v2.ts";
@@ -15,6 +15,9 @@ export interface CgroupOptions {
   root: string;
   /** Where a hierarchy may be mounted. */
   hierarchiesDir: string;
+  runtime: RuntimeKind;
+  /** Whether the agent has what it takes to load a device filter on cgroup v2. */
+  deviceFilter: boolean;
   clock: Clock;
   log: Log;
 }
@@ -23,7 +26,7 @@ export interface CgroupOptions {
 export async function createCgroupDriver(options: CgroupOptions): Promise<CgroupDriver> {
   const mounts = await readMounts();
   const unified = mounts.findLast((mount) => mount.type === "cgroup2" && mount.target === "/sys/fs/cgroup");
-  if (unified) return createV2Driver({ mount: unified.target, root: options.root, clock: options.clock });
+  if (unified) return createV2Driver({ ...options, mount: unified.target });
 
   let hierarchies = v1Hierarchies(mounts);
   if (!hierarchies["memory"] || !hierarchies["cpu"]) {
@@ -33,11 +36,11 @@ export async function createCgroupDriver(options: CgroupOptions): Promise<Cgroup
     );
   }
   const hybrid = mounts.findLast((mount) => mount.type === "cgroup2");
-  if (hybrid) {
+  if (hybrid && options.runtime === "crun") {
     await drainUnified(hybrid.target, options);
     hierarchies = v1Hierarchies(await readMounts());
   }
-  return createV1Driver({ hierarchies, root: options.root, clock: options.clock });
+  return createV1Driver({ ...options, hierarchies });
 }
 
 /**

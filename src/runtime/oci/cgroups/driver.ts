@@ -29,6 +29,9 @@ export interface ContainerCgroup {
   devices: "all" | readonly DeviceRule[];
 }
 
+/** crun is given processes in their cgroups; runc, where crun is missing, makes them itself. */
+export type RuntimeKind = "crun" | "runc";
+
 /** What the OCI specification has to say of a container's cgroup. */
 export interface CgroupSpec {
   cgroupsPath?: string;
@@ -45,7 +48,7 @@ export interface CgroupSpec {
  */
 export interface CgroupDriver {
   readonly version: "v1" | "v2";
-  /** What the runtime (crun) is told about who manages cgroups. */
+  /** What the runtime is told about who manages cgroups. */
   readonly runtimeArgs: readonly string[];
   createPod(cgroup: string, resources: LinuxResources | undefined): void;
   /** Makes what has to be there before the runtime creates the container. */
@@ -69,8 +72,35 @@ export interface CgroupDriver {
   stats(cgroup: string): Promise<Omit<ContainerStats, "containerId" | "atMs"> | undefined>;
   /** Whether the kernel killed a process of it for memory. */
   oomKilled(cgroup: string): boolean;
+  /** Every cgroup below the root, deepest first. */
+  list(): string[];
   /** Kills every process in it and below. */
   kill(cgroup: string): Promise<void>;
   /** Removes it and what is below, killing what still runs there. */
   remove(cgroup: string): Promise<void>;
+}
+
+/** The device rules as the OCI specification says them. */
+export function ociDeviceRules(devices: ContainerCgroup["devices"]): Record<string, unknown>[] {
+  if (devices === "all") return [{ allow: true, access: "rwm" }];
+  return [
+    { allow: false, access: "rwm" },
+    ...[...defaultDeviceRules, ...devices].map(({ type, major, minor, access }) => ({
+      allow: true,
+      type,
+      ...(major >= 0 && { major }),
+      ...(minor >= 0 && { minor }),
+      access,
+    })),
+  ];
+}
+
+/** The kernel's own view of the cgroup, where the runtime mounts it. */
+export function cgroupMount(access: "ro" | "rw"): CgroupSpec["mounts"][number] {
+  return {
+    destination: "/sys/fs/cgroup",
+    type: "cgroup",
+    source: "cgroup",
+    options: ["nosuid", "noexec", "nodev", "relatime", access],
+  };
 }

@@ -45,6 +45,14 @@ function childrenOf(path: string): string[] {
   }
 }
 
+/** The cgroups below `path`, as paths relative to `mount`, deepest first. */
+export function cgroupsBelow(mount: string, path: string): string[] {
+  return childrenOf(`${mount}/${path}`).flatMap((child) => {
+    const relative = child.slice(mount.length + 1);
+    return [...cgroupsBelow(mount, relative), relative];
+  });
+}
+
 /** Rounds of killing: a process may fork between the list and the signal, but not faster than this for ever. */
 const killRoundsMax = 100;
 const killPauseMs = 2;

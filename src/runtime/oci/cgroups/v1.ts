@@ -2,8 +2,17 @@ import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import type { Clock } from "../../../base/index.ts";
 import type { LinuxResources } from "../../contract.ts";
-import { type CgroupDriver, type ContainerCgroup, type DeviceRule, defaultDeviceRules } from "./driver.ts";
 import {
+  type CgroupDriver,
+  type ContainerCgroup,
+  cgroupMount,
+  type DeviceRule,
+  defaultDeviceRules,
+  ociDeviceRules,
+  type RuntimeKind,
+} from "./driver.ts";
+import {
+  cgroupsBelow,
   keyedValue,
   killBelow,
   makeCgroup,
@@ -12,7 +21,7 @@ import {
   removeIfEmpty,
   writeCgroupFile,
 } from "./files.ts";
-import { type CgroupWrite, writesV1 } from "./resources.ts";
+import { type CgroupWrite, ociResources, writesV1 } from "./resources.ts";
 
 /** Where each controller's hierarchy is mounted; several may share one. */
 export type Hierarchies = Readonly<Record<string, string>>;
@@ -43,9 +52,11 @@ const perContainer = ["cpu", "cpuacct", "memory", "pids"] as const;
 export function createV1Driver(options: {
   hierarchies: Hierarchies;
   root: string;
+  runtime: RuntimeKind;
   clock: Clock;
 }): CgroupDriver {
   const { hierarchies, root, clock } = options;
+  const managed = options.runtime === "runc";
   const mounts = [...new Set(perContainer.map((controller) => hierarchies[controller]).filter(isPresent))];
   const at = (controller: string, cgroup: string) => {
     const mount = hierarchies[controller];
@@ -100,7 +111,7 @@ export function createV1Driver(options: {
 
   return {
     version: "v1",
-    runtimeArgs: ["--cgroup-manager=disabled"],
+    runtimeArgs: managed ? [] : ["--cgroup-manager=disabled"],
 
     createPod(cgroup, resources) {
       for (const mount of mounts) makeCgroup(`${mount}/${cgroup}`);
@@ -108,6 +119,7 @@ export function createV1Driver(options: {
     },
 
     createContainer(cgroup, { resources, devices }: ContainerCgroup) {
+      if (managed) return;
       for (const mount of mounts) makeCgroup(`${mount}/${cgroup}`);
       if (resources.cpusetCpus) {
         const cpuset = own("cpuset", cgroup);
@@ -136,7 +148,15 @@ export function createV1Driver(options: {
       apply(cgroup, resources);
     },
 
-    spec(cgroup, _container, access) {
+    spec(cgroup, { resources, devices }, access) {
+      if (managed) {
+        return {
+          cgroupsPath: `/${cgroup}`,
+          resources: { ...ociResources(resources), devices: ociDeviceRules(devices) },
+          mounts: [cgroupMount(access)],
+          namespace: false,
+        };
+      }
       const shown = ["cpu", "cpuacct", "memory", "pids"].filter((controller) => hierarchies[controller]);
       return {
         mounts: [
@@ -157,10 +177,10 @@ export function createV1Driver(options: {
       };
     },
 
-    launcher: (cgroup) => [...moveAndRun, ...tasksOf(cgroup), endOfTasks],
-    execLauncher: (cgroup, name) => [...moveAndRun, ...tasksOf(cgroup, name), endOfTasks],
+    launcher: (cgroup) => (managed ? [] : [...moveAndRun, ...tasksOf(cgroup), endOfTasks]),
+    execLauncher: (cgroup, name) => (managed ? [] : [...moveAndRun, ...tasksOf(cgroup, name), endOfTasks]),
 
-    execRuntimeArgs: () => [],
+    execRuntimeArgs: (name) => (managed ? [`--cgroup=pids:${name}`] : []),
     prepareExec(cgroup, name) {
       const path = at("pids", `${cgroup}/${name}`);
       if (path) makeCgroup(path);
@@ -197,13 +217,18 @@ export function createV1Driver(options: {
       return (keyedValue(readCgroupFile(`${at("memory", cgroup)}/memory.oom_control`), "oom_kill") ?? 0) > 0;
     },
 
+    list: () => [...new Set(mounts.flatMap((mount) => cgroupsBelow(mount, root)))],
+
     async kill(cgroup) {
       const path = at("pids", cgroup) ?? at("memory", cgroup);
       if (path) await killBelow(path, clock);
     },
 
     async remove(cgroup) {
-      for (const mount of mounts) await removeBelow(`${mount}/${cgroup}`, clock);
+      // runc makes one in every hierarchy.
+      for (const mount of managed ? new Set(Object.values(hierarchies)) : mounts) {
+        await removeBelow(`${mount}/${cgroup}`, clock);
+      }
       for (const controller of ["cpuset", "hugetlb", "devices"]) {
         const path = own(controller, cgroup);
         if (path && existsSync(path)) await removeBelow(path, clock);

@@ -3,8 +3,15 @@ import { availableParallelism } from "node:os";
 import { dirname } from "node:path";
 import type { Clock } from "../../../base/index.ts";
 import type { LinuxResources } from "../../contract.ts";
-import { type CgroupDriver, type ContainerCgroup, defaultDeviceRules } from "./driver.ts";
 import {
+  type CgroupDriver,
+  type ContainerCgroup,
+  cgroupMount,
+  ociDeviceRules,
+  type RuntimeKind,
+} from "./driver.ts";
+import {
+  cgroupsBelow,
   keyedValue,
   killBelow,
   makeCgroup,
@@ -24,8 +31,15 @@ const sharesPerCpu = 1024;
  * cgroup v2 alone: the runtime makes a container's cgroup, limits it and loads the device filter; the agent makes
  * those of pods, with the controllers handed down.
  */
-export function createV2Driver(options: { mount: string; root: string; clock: Clock }): CgroupDriver {
-  const { mount, root, clock } = options;
+export function createV2Driver(options: {
+  mount: string;
+  root: string;
+  runtime: RuntimeKind;
+  /** Whether the runtime may load one: it needs CAP_SYS_RESOURCE. */
+  deviceFilter: boolean;
+  clock: Clock;
+}): CgroupDriver {
+  const { mount, root, runtime, deviceFilter, clock } = options;
   const at = (cgroup: string) => `${mount}/${cgroup}`;
 
   /** Hands every wanted controller down to the children of `path`. */
@@ -54,7 +68,7 @@ export function createV2Driver(options: { mount: string; root: string; clock: Cl
 
   return {
     version: "v2",
-    runtimeArgs: ["--cgroup-manager=cgroupfs"],
+    runtimeArgs: runtime === "crun" ? ["--cgroup-manager=cgroupfs"] : [],
 
     createPod(cgroup, resources) {
       let path = mount;
@@ -70,30 +84,10 @@ export function createV2Driver(options: { mount: string; root: string; clock: Cl
     createContainer() {},
 
     spec(cgroup, { resources, devices }: ContainerCgroup, access) {
-      const rules =
-        devices === "all"
-          ? [{ allow: true, access: "rwm" }]
-          : [
-              { allow: false, access: "rwm" },
-              ...[...defaultDeviceRules, ...devices].map(({ type, major, minor, access: allowed }) => ({
-                allow: true,
-                type,
-                ...(major >= 0 && { major }),
-                ...(minor >= 0 && { minor }),
-                access: allowed,
-              })),
-            ];
       return {
         cgroupsPath: `/${cgroup}`,
-        resources: { ...ociResources(resources), devices: rules },
-        mounts: [
-          {
-            destination: "/sys/fs/cgroup",
-            type: "cgroup",
-            source: "cgroup",
-            options: ["nosuid", "noexec", "nodev", "relatime", access],
-          },
-        ],
+        resources: { ...ociResources(resources), ...(deviceFilter && { devices: ociDeviceRules(devices) }) },
+        mounts: [cgroupMount(access)],
         namespace: true,
       };
     },
@@ -132,6 +126,8 @@ export function createV2Driver(options: { mount: string; root: string; clock: Cl
     oomKilled(cgroup) {
       return (keyedValue(readCgroupFile(`${at(cgroup)}/memory.events`), "oom_kill") ?? 0) > 0;
     },
+
+    list: () => cgroupsBelow(mount, root),
 
     async kill(cgroup) {
       await killAll(at(cgroup), clock);

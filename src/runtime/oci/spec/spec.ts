@@ -132,7 +132,7 @@ function namespaces({ namespaces: paths, sandbox, cgroup }: SpecInput): OciSpec[
   const list: OciSpec["linux"]["namespaces"] = [{ type: "mount" }];
   switch (sandbox.linux.namespaces.pid) {
     case "container":
-      list.push({ type: "pid" });
+      list.push({ type: "pid", ...(paths.pid && { path: paths.pid }) });
       break;
     case "pod":
       list.push({ type: "pid", path: paths.pid });
