@@ -178,6 +178,11 @@ export interface ContainerConfig {
   linux: {
     resources: LinuxResources;
     security: SecurityContext;
+    /**
+     * The container (of the same sandbox, and running) whose PID namespace it joins, where containers have their own;
+     * CRI's `NamespaceMode.TARGET`. The namespace ends with that container, and this one with it.
+     */
+    pidNamespaceOf?: string;
   };
 }
 

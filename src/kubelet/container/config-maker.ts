@@ -2,12 +2,12 @@ import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { corev1 } from "../../api/index.ts";
 import type { Random } from "../../base/index.ts";
-import type { Image, Mount, PodSandboxConfig, PortMapping } from "../../runtime/index.ts";
+import type { Mount, PodSandboxConfig, PortMapping } from "../../runtime/index.ts";
 import { type EventSink, podTarget } from "../events.ts";
 import type { ObjectCache } from "../references/object-cache.ts";
 import type { SubPaths } from "../volumes/sub-path.ts";
 import { type PodDirs, podLogDir } from "../worker/pod-files.ts";
-import type { ContainerMade, MountedVolumes, PodConfigs } from "../worker/services.ts";
+import type { ContainerGivens, ContainerMade, MountedVolumes, PodConfigs } from "../worker/services.ts";
 import { type ClusterDns, type DnsConfig, podDns } from "./dns.ts";
 import { makeEnv } from "./env.ts";
 import { readEnvFile } from "./env-file.ts";
@@ -90,7 +90,7 @@ export class ConfigMaker implements PodConfigs {
     pod: corev1.Pod,
     container: corev1.Container,
     info: AttemptInfo,
-    given: { image: Image; podIps: readonly string[]; volumes: MountedVolumes; onRetry: () => void },
+    given: ContainerGivens,
   ): Promise<ContainerMade> {
     const { node, nodeMemoryBytes, objects, seccompRoot, serviceEnv } = this.#options;
     const uid = pod.metadata.uid!;
@@ -105,6 +105,7 @@ export class ConfigMaker implements PodConfigs {
       fileKey: (reference) => readEnvFile(given.volumes, reference),
     });
     verifyRunAsNonRoot(pod, container, given.image);
+    const pidNamespaceOf = targetOf(pod, container, given.runningId);
     const lookup = (name: string) => env.get(name);
     const mounts = await this.#mounts(pod, container, given, env);
     const message = await this.#terminationMessage(pod, container);
@@ -129,6 +130,7 @@ export class ConfigMaker implements PodConfigs {
         linux: {
           resources: containerResources(pod, container, nodeMemoryBytes),
           security: securityContext(pod, container, given.image, { seccompRoot }),
+          ...(pidNamespaceOf !== undefined && { pidNamespaceOf }),
         },
       },
       discard: async () => {
@@ -210,6 +212,19 @@ export class ConfigMaker implements PodConfigs {
     await writeFile(hostPath, "", { mode: 0o666 });
     return { containerPath, hostPath, readOnly: false, propagation: "private" };
   }
+}
+
+/** The container whose processes an ephemeral container sees, where containers do not see each other's anyway. */
+function targetOf(
+  { spec }: corev1.Pod,
+  { name }: corev1.Container,
+  runningId: (name: string) => string | undefined,
+): string | undefined {
+  const target = spec!.ephemeralContainers?.find((each) => each.name === name)?.targetContainerName;
+  if (!target || spec!.hostPID || spec!.shareProcessNamespace) return undefined;
+  const id = runningId(target);
+  if (id === undefined) throw new Error(`unable to find target container ${target}`);
+  return id;
 }
 
 function propagationOf(mode: string | undefined): Mount["propagation"] {

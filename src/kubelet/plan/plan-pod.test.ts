@@ -322,6 +322,56 @@ const table: [string, corev1.Pod, PodObservation, string[]][] = [
     observed({ containers: [attempt("a", "running")], startTimeMs: now - 4_000 }),
     ["wait 6000"],
   ],
+  [
+    "an ephemeral container starts beside what runs",
+    pod({ containers: [container("a")], ephemeralContainers: [container("e")] }),
+    observed({ containers: [attempt("a", "running")] }),
+    ["start e#0"],
+  ],
+  [
+    "an ephemeral container does not wait for the init containers",
+    pod({ ...both, initContainers: [container("i")], ephemeralContainers: [container("e")] }),
+    observed({ containers: [attempt("i", "running")] }),
+    ["start e#0"],
+  ],
+  [
+    "an ephemeral container never restarts, whatever the pod's policy and its exit code",
+    pod({ containers: [container("a")], ephemeralContainers: [container("e")] }),
+    observed({ containers: [attempt("a", "running"), exited("e", 1)] }),
+    [],
+  ],
+  [
+    "an ephemeral container that the engine has forgotten does not run again",
+    pod({ containers: [container("a")], ephemeralContainers: [container("e")] }),
+    observed({ containers: [attempt("a", "running")], restartCounts: new Map([["e", 0]]) }),
+    [],
+  ],
+  [
+    "an ephemeral container whose image could not be had is tried again later",
+    pod({ containers: [container("a")], ephemeralContainers: [container("e")] }),
+    observed({
+      containers: [attempt("a", "running")],
+      failures: new Map([["e", { reason: "ErrImagePull", message: "", retryAtMs: now + 5_000 }]]),
+    }),
+    ["wait 5000 e"],
+  ],
+  [
+    "an ephemeral container does not hold up the end of its pod",
+    pod({
+      restartPolicy: "Never",
+      terminationGracePeriodSeconds: 5,
+      containers: [container("a")],
+      ephemeralContainers: [container("e"), container("late")],
+    }),
+    observed({ containers: [exited("a", 0), attempt("e", "running")] }),
+    ["kill e 5s"],
+  ],
+  [
+    "a deleted pod's ephemeral containers end with it",
+    pod({ deleting: true, containers: [container("a")], ephemeralContainers: [container("e")] }),
+    observed({ containers: [attempt("a", "running"), attempt("e", "running")] }),
+    ["kill a 30s", "kill e 30s"],
+  ],
 ];
 
 for (const [name, given, seen, expected] of table) {

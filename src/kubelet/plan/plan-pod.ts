@@ -120,9 +120,6 @@ function planContainers(
   const start = (container: corev1.Container, kind: ContainerKind) =>
     steps.push(planStart(container, kind, observed, sandbox, nowMs));
 
-  for (const container of (pod.spec!.ephemeralContainers ?? []) as corev1.Container[]) {
-    if (!newest(observed, container.name)) start(container, "ephemeral");
-  }
   if (isDone(pod, observed, sandbox)) {
     // All main containers are done: the sidecars are not to hold the pod up.
     // Once they have ended too the phase is final, and the rest follows from that.
@@ -130,6 +127,10 @@ function planContainers(
   }
   const init = planInitContainers(pod, observed);
   if (init.failed) return [...steps, ...killAll(pod, observed, "PodCompleted")];
+  // They wait for nothing: they may be there to see why the pod does not get on.
+  for (const container of (pod.spec!.ephemeralContainers ?? []) as corev1.Container[]) {
+    if (shouldRun(pod, container, observed)) start(container, "ephemeral");
+  }
   const mains = init.initialized ? planMains(pod, observed) : undefined;
   steps.push(...init.kills);
   const beingKilled = new Set(

@@ -12,10 +12,17 @@ export function isSidecarOf(spec: corev1.PodSpec, name: string): boolean {
   return (spec.initContainers ?? []).some((container) => container.name === name && isSidecar(container));
 }
 
+export function isEphemeral(pod: corev1.Pod, name: string): boolean {
+  return (pod.spec!.ephemeralContainers ?? []).some((container) => container.name === name);
+}
+
 /** Whether a container that is not running should be (again). As kubelet's ShouldContainerBeRestarted. */
 export function shouldRun(pod: corev1.Pod, container: corev1.Container, observed: PodObservation): boolean {
   if (pod.metadata.deletionTimestamp) return false;
   const latest = newest(observed, container.name);
+  // An ephemeral container runs once, even if the engine has forgotten that it did.
+  if (isEphemeral(pod, container.name))
+    return latest ? latest.state === "created" : !observed.restartCounts.has(container.name);
   if (!latest) return true;
   switch (latest.state) {
     case "running":

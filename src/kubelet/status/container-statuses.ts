@@ -2,7 +2,7 @@ import { type corev1, isSidecar } from "../../api/index.ts";
 import { formatTime } from "../../machinery/index.ts";
 import { containerSpecOf } from "../plan/kill.ts";
 import { newest, type ObservedContainer, type PodObservation } from "../plan/observation.ts";
-import { restartBackoff, shouldRun } from "../plan/restart.ts";
+import { isEphemeral, restartBackoff, shouldRun } from "../plan/restart.ts";
 
 /** How a container's id is written in a status: `peapod://…`. */
 export const containerIdScheme = "peapod";
@@ -88,10 +88,12 @@ function ofNone(
   const status = blank(pod, spec);
   if (!old) return completedInit(pod, spec, status, observed);
   if (old.state?.terminated) return old;
+  const lost = { terminated: { reason: lostReason, message: lostMessage, exitCode: exitCodeKilled } };
+  if (old.state?.running && isEphemeral(pod, spec.name)) return { ...old, state: lost };
   status.restartCount = old.restartCount;
   status.lastState = old.lastState ?? {};
   if (old.state?.running && !status.lastState.terminated) {
-    status.lastState = { terminated: { reason: lostReason, message: lostMessage, exitCode: exitCodeKilled } };
+    status.lastState = lost;
     if (!pod.metadata.deletionTimestamp) status.restartCount++;
   }
   return completedInit(pod, spec, status, observed);

@@ -42,13 +42,7 @@ export function podStatus(
   );
   const mains = containerStatuses(pod, spec.containers, seen, previous.containerStatuses ?? [], nowMs);
   mains.sort((a, b) => (a.name < b.name ? -1 : 1));
-  const ephemeral = containerStatuses(
-    pod,
-    (spec.ephemeralContainers ?? []) as corev1.Container[],
-    seen,
-    previous.ephemeralContainerStatuses ?? [],
-    nowMs,
-  );
+  const ephemeral = ephemeralStatuses(pod, seen, previous.ephemeralContainerStatuses ?? [], nowMs);
   const phase = settledPhase(pod, seen, previous, [...mains, ...inits], verdict);
   // As kubelet: a final phase is told only once nothing of the pod runs any more.
   const isEarly = isFinal(phase) && !isFinal(previous.phase) && !isStopped(observed);
@@ -78,6 +72,19 @@ export function podStatus(
     ...(ephemeral.length > 0 && { ephemeralContainerStatuses: ephemeral }),
     qosClass: previous.qosClass ?? computeQosClass(pod.spec!),
   };
+}
+
+/** By name; as kubelet's, they have no probes, and so are never called started or ready. */
+function ephemeralStatuses(
+  pod: corev1.Pod,
+  observed: PodObservation,
+  before: readonly corev1.ContainerStatus[],
+  nowMs: number,
+): corev1.ContainerStatus[] {
+  const specs = (pod.spec!.ephemeralContainers ?? []) as corev1.Container[];
+  return containerStatuses(pod, specs, observed, before, nowMs)
+    .map(({ started: _, ...status }) => ({ ...status, ready: false }))
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 const isFinal = (phase: string | undefined) => phase === "Succeeded" || phase === "Failed";

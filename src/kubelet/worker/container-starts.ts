@@ -136,6 +136,8 @@ export class ContainerStarts {
         podIps: podIps.length > 0 ? podIps : pod.spec!.hostNetwork ? this.#services.hostIps() : [],
         volumes: this.#pod.volumes(),
         onRetry: () => this.#retryConfig(spec.name),
+        runningId: (name) =>
+          this.#pod.observed()?.containers.find((each) => each.name === name && each.state === "running")?.id,
       }),
     ).catch(tellFailed);
     signal.throwIfAborted();

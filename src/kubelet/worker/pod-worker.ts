@@ -91,6 +91,7 @@ export class PodWorker {
     const statuses = [
       ...(this.#status.initContainerStatuses ?? []),
       ...(this.#status.containerStatuses ?? []),
+      ...(this.#status.ephemeralContainerStatuses ?? []),
     ];
     this.#restartCounts = new Map(
       statuses.filter(({ containerID }) => containerID).map(({ name, restartCount }) => [name, restartCount]),

@@ -66,6 +66,17 @@ export interface ContainerMade {
   discard(): Promise<void>;
 }
 
+/** What a container's configuration needs besides the pod's spec. */
+export interface ContainerGivens {
+  image: Image;
+  podIps: readonly string[];
+  volumes: MountedVolumes;
+  /** An object has come whose absence held the container back. */
+  onRetry(): void;
+  /** The id of the pod's running container of that name. */
+  runningId(name: string): string | undefined;
+}
+
 export interface PodConfigs {
   sandbox(pod: corev1.Pod, attempt: number): Promise<PodSandboxConfig>;
   /** Everything a container needs; throws what becomes CreateContainerConfigError. */
@@ -73,7 +84,7 @@ export interface PodConfigs {
     pod: corev1.Pod,
     container: corev1.Container,
     attempt: AttemptInfo,
-    given: { image: Image; podIps: readonly string[]; volumes: MountedVolumes; onRetry: () => void },
+    given: ContainerGivens,
   ): Promise<ContainerMade>;
   forget(podUid: string): void;
 }

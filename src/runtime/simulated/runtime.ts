@@ -145,6 +145,9 @@ export class SimulatedRuntime implements Runtime {
     }
     const image = await this.images.status(config.imageId);
     if (!image) throw new RuntimeError("NotFound", `image "${config.imageId}" not found`);
+    const { pidNamespaceOf } = config.linux;
+    if (pidNamespaceOf && this.#containers.get(pidNamespaceOf)?.status.state !== "running")
+      throw new RuntimeError("CreateContainerError", `target container "${pidNamespaceOf}" is not running`);
     const behaviour = this.behaviours(config, sandbox.metadata);
     if (behaviour.createError) {
       throw new RuntimeError(
