@@ -53,6 +53,7 @@ import {
   createOciRuntime,
   type Image,
   type OpenImageStore,
+  type PodNetwork,
   purgeOciRuntime,
   type Runtime,
   readRegistriesConfig,
@@ -94,7 +95,7 @@ async function startCluster(options: ClusterOptions): Promise<RunningCluster> {
   const { dir } = options;
   const log = createLog(options.logLevel);
   const ended = createLifetime();
-  const { id, runDir, cgroupRoot } = instanceOf(dir);
+  const { id } = instanceOf(dir);
 
   const network = await createBridgeNetwork({ dir: dir.network, id, outside: "reachable", log });
   const [store, pki, images] = await Promise.all([
@@ -102,16 +103,7 @@ async function startCluster(options: ClusterOptions): Promise<RunningCluster> {
     ensurePki(dir.pki, { clock, nodeName: options.nodeName, sans: [network.gateway] }),
     openImageStore(dir, log, () => inUse()),
   ]);
-  const runtimeReady = createOciRuntime({
-    dir: dir.runtime,
-    runDir,
-    images,
-    network,
-    clock,
-    random,
-    log,
-    cgroupRoot,
-  });
+  const runtimeReady = openRuntime(dir, { images, network, log });
   runtimeReady.catch(() => {});
 
   let kubelet: Kubelet | undefined;
@@ -392,6 +384,14 @@ async function stopSandboxes(runtime: Runtime): Promise<void> {
   await Promise.all(sandboxes.map((sandbox) => runtime.stopPodSandbox(sandbox.id)));
 }
 
+function openRuntime(
+  dir: DataDir,
+  parts: { images: OpenImageStore; network: PodNetwork; log: Log },
+): Promise<Runtime> {
+  const { runDir, cgroupRoot } = instanceOf(dir);
+  return createOciRuntime({ dir: dir.runtime, runDir, cgroupRoot, clock, random, ...parts });
+}
+
 async function openImageStore(
   dir: DataDir,
   log: Log,
@@ -425,19 +425,10 @@ export const clusterModule: ClusterModule = {
   },
   stopPods: async (dir) => {
     const log = createLog("error");
-    const { id, runDir, cgroupRoot } = instanceOf(dir);
+    const { id } = instanceOf(dir);
     const network = await createBridgeNetwork({ dir: dir.network, id, outside: "reachable", log });
     const images = await openImageStore(dir, log, async () => new Set());
-    const runtime = await createOciRuntime({
-      dir: dir.runtime,
-      runDir,
-      images,
-      network,
-      clock,
-      random,
-      log,
-      cgroupRoot,
-    });
+    const runtime = await openRuntime(dir, { images, network, log });
     await stopSandboxes(runtime);
     await stopLocalRegistry({ dir: dir.registry, clock });
     await runtime.close();

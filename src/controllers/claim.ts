@@ -1,5 +1,11 @@
 import type { ResourceClient } from "../client/index.ts";
-import { controllerOf, isStatus, type KubeObject, type Selector } from "../machinery/index.ts";
+import {
+  controllerOf,
+  isStatus,
+  type KubeObject,
+  type OwnerReference,
+  type Selector,
+} from "../machinery/index.ts";
 
 /**
  * The objects among `candidates` that an owner controls: it adopts orphans its selector matches, and releases what
@@ -12,7 +18,7 @@ export async function claim<T extends KubeObject>(options: {
   candidates: readonly T[];
 }): Promise<T[]> {
   const { client, owner, selector, candidates } = options;
-  const { name, uid, namespace, deletionTimestamp } = owner.object.metadata;
+  const { uid, namespace, deletionTimestamp } = owner.object.metadata;
   const claimed: T[] = [];
   for (const object of candidates) {
     const controller = controllerOf(object);
@@ -24,14 +30,7 @@ export async function claim<T extends KubeObject>(options: {
       continue;
     }
     if (!matches || deletionTimestamp || object.metadata.deletionTimestamp) continue;
-    const reference = {
-      apiVersion: owner.apiVersion,
-      kind: owner.kind,
-      name: name!,
-      uid: uid!,
-      controller: true,
-      blockOwnerDeletion: true,
-    };
+    const reference = controllerReference(owner, owner.object);
     const adopted = await orIfGone(
       client.patch(namespace, object.metadata.name!, "strategic", {
         metadata: { uid: object.metadata.uid, ownerReferences: [reference] },
@@ -40,6 +39,14 @@ export async function claim<T extends KubeObject>(options: {
     if (adopted) claimed.push(adopted);
   }
   return claimed;
+}
+
+/** What an object carries whose controller is `owner`. As `metav1.NewControllerRef`. */
+export function controllerReference(
+  { apiVersion, kind }: { apiVersion: string; kind: string },
+  { metadata: { name, uid } }: KubeObject,
+): OwnerReference {
+  return { apiVersion, kind, name: name!, uid: uid!, controller: true, blockOwnerDeletion: true };
 }
 
 async function release<T extends KubeObject>(

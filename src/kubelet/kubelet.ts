@@ -1,17 +1,16 @@
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { computeQosClass, type corev1 } from "../api/index.ts";
-import type { NodeApi } from "../client/index.ts";
+import { type NodeApi, nodes, pods as podsResource } from "../client/index.ts";
 import type { ContainerStatus, PodSandboxStatus } from "../runtime/index.ts";
 import { admit } from "./admission/admit.ts";
 import { podUidLabel, restoredPod } from "./container/labels.ts";
 import { podTarget } from "./events.ts";
 import { readHostInfo } from "./node/host-info.ts";
-import { NodeAgent, nodesResource } from "./node/node-agent.ts";
+import { NodeAgent } from "./node/node-agent.ts";
 import { KubeletApi } from "./node-api.ts";
 import { type KubeletOptions, type SettledOptions, settle } from "./options.ts";
 import { createPodServices, makeFolders } from "./pod-services.ts";
-import { podsResource } from "./status/status-writer.ts";
 import { PodWorker } from "./worker/pod-worker.ts";
 import type { PodServices } from "./worker/services.ts";
 import { messageOf } from "./worker/start-error.ts";
@@ -62,7 +61,7 @@ class NodeKubelet extends KubeletApi implements Kubelet {
       fieldSelector: `spec.nodeName=${this.nodeName}`,
     });
     // Its labels and taints are others' to change, and decide what is admitted.
-    const self = informers.informer<corev1.Node>(nodesResource, {
+    const self = informers.informer<corev1.Node>(nodes, {
       fieldSelector: `metadata.name=${this.nodeName}`,
     });
     const [sandboxes, containers] = await Promise.all([

@@ -1,3 +1,4 @@
+import { CompiledTypes } from "./compiled-types.ts";
 import type { ObjectSchema, Schema, SchemaRegistry } from "./schema.ts";
 
 /**
@@ -19,19 +20,14 @@ interface Plan {
 /** How the objects stand in a field: itself one, a list or map of them, or deeper. */
 type Shape = "object" | "list" | "map" | { outer: "list" | "map"; inner: Shape };
 
-const plans = new WeakMap<SchemaRegistry, WeakMap<ObjectSchema, Plan>>();
+const plans = new CompiledTypes<Plan>();
 
 function planOf(type: ObjectSchema, registry: SchemaRegistry): Plan {
-  let ofRegistry = plans.get(registry);
-  if (!ofRegistry) {
-    ofRegistry = new WeakMap();
-    plans.set(registry, ofRegistry);
-  }
-  const known = ofRegistry.get(type);
+  const known = plans.get(type, registry);
   if (known) return known;
   // A type that contains itself is taken as needed while it is being compiled: a walk too many, never one too few.
   const plan: Plan = { needed: true, values: [], children: [] };
-  ofRegistry.set(type, plan);
+  plans.set(type, registry, plan);
   for (const field of type.fields.values()) {
     if (field.default !== undefined) plan.values.push({ name: field.name, value: field.default });
     const inner = innermost(field.schema, registry);

@@ -1,3 +1,4 @@
+import { CompiledTypes } from "./compiled-types.ts";
 import { normaliseScalar } from "./normalise-scalar.ts";
 import type { ObjectSchema, ScalarType, Schema, SchemaRegistry } from "./schema.ts";
 import { ValuePath } from "./value-path.ts";
@@ -50,18 +51,13 @@ type ValuePlan = {
   | { op: "any" }
 );
 
-const plans = new WeakMap<SchemaRegistry, WeakMap<ObjectSchema, ObjectPlan>>();
+const plans = new CompiledTypes<ObjectPlan>();
 
 function planOf(type: ObjectSchema, registry: SchemaRegistry): ObjectPlan {
-  let ofRegistry = plans.get(registry);
-  if (!ofRegistry) {
-    ofRegistry = new WeakMap();
-    plans.set(registry, ofRegistry);
-  }
-  const known = ofRegistry.get(type);
+  const known = plans.get(type, registry);
   if (known) return known;
   const plan: ObjectPlan = { short: shortName(type.name), fields: new Map() };
-  ofRegistry.set(type, plan);
+  plans.set(type, registry, plan);
   for (const field of type.fields.values()) {
     // With a zero as its default, the value would be put back at once.
     const dropsEmpty = !field.keepsEmpty && (field.default === undefined || !isEmpty(field.default));

@@ -1,3 +1,4 @@
+import { CompiledTypes } from "./compiled-types.ts";
 import { type FieldError, fieldNotSupported, fieldRequired } from "./field-error.ts";
 import type { ObjectSchema, ScalarSchema, Schema, SchemaRegistry } from "./schema.ts";
 import { ValuePath } from "./value-path.ts";
@@ -31,18 +32,13 @@ type Check =
   | { on: "object"; plan: Plan }
   | { on: "list" | "map"; items: Check };
 
-const plans = new WeakMap<SchemaRegistry, WeakMap<ObjectSchema, Plan>>();
+const plans = new CompiledTypes<Plan>();
 
 function planOf(type: ObjectSchema, registry: SchemaRegistry): Plan {
-  let ofRegistry = plans.get(registry);
-  if (!ofRegistry) {
-    ofRegistry = new WeakMap();
-    plans.set(registry, ofRegistry);
-  }
-  const known = ofRegistry.get(type);
+  const known = plans.get(type, registry);
   if (known) return known;
   const plan: Plan = { needed: true, required: [], checks: [] };
-  ofRegistry.set(type, plan);
+  plans.set(type, registry, plan);
   for (const field of type.fields.values()) {
     if (field.mustBePresent) plan.required.push(field.name);
     const check = checkOf(field.schema, registry);

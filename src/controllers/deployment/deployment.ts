@@ -9,7 +9,7 @@ import {
   runWorkers,
 } from "../../client/index.ts";
 import { controllerOf, isStatus, keyOf, type LabelSelector, selectorOf } from "../../machinery/index.ts";
-import { claim } from "../claim.ts";
+import { claim, controllerReference } from "../claim.ts";
 import type { Controller, ControllerContext } from "../controller.ts";
 import { activeSets, byAge, isRolling, replicasOf } from "./counts.ts";
 import {
@@ -225,15 +225,7 @@ export class DeploymentController implements Controller {
         namespace: d.metadata.namespace,
         labels,
         annotations: newSetAnnotations(d, undefined, revision),
-        ownerReferences: [
-          {
-            ...owner,
-            name: d.metadata.name!,
-            uid: d.metadata.uid!,
-            controller: true,
-            blockOwnerDeletion: true,
-          },
-        ],
+        ownerReferences: [controllerReference(owner, d)],
       },
       spec: {
         replicas: newSetReplicas(d, old, 0),

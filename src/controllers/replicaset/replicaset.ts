@@ -8,7 +8,7 @@ import {
   runWorkers,
 } from "../../client/index.ts";
 import { controllerOf, formatTime, isStatus, keyOf, StatusError, selectorOf } from "../../machinery/index.ts";
-import { claim } from "../claim.ts";
+import { claim, controllerReference } from "../claim.ts";
 import type { Controller, ControllerContext } from "../controller.ts";
 import { OwnWrites } from "../own-writes.ts";
 import { rankForDeletion } from "./rank.ts";
@@ -195,15 +195,7 @@ function podFrom(rs: appsv1.ReplicaSet): corev1.Pod {
       ...template.metadata,
       namespace: rs.metadata.namespace,
       generateName: `${rs.metadata.name}-`,
-      ownerReferences: [
-        {
-          ...owner,
-          name: rs.metadata.name!,
-          uid: rs.metadata.uid!,
-          controller: true,
-          blockOwnerDeletion: true,
-        },
-      ],
+      ownerReferences: [controllerReference(owner, rs)],
     },
     spec: template.spec,
   } as corev1.Pod;

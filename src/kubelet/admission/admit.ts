@@ -1,6 +1,5 @@
-import { type corev1, podRequestAmounts } from "../../api/index.ts";
+import { type corev1, matchesRequiredNode, podRequestAmounts } from "../../api/index.ts";
 import { parseQuantity, type Quantity } from "../../machinery/index.ts";
-import { matchesNode } from "./node-affinity.ts";
 
 /** Why a node refuses a pod. */
 export interface Refusal {
@@ -37,7 +36,7 @@ export function admit(
     reason: name,
     message: `Predicate ${name} failed: ${why}`,
   });
-  if (!matchesNode(pod, node))
+  if (!matchesRequiredNode(pod, node))
     return predicate("NodeAffinity", "node(s) didn't match Pod's node affinity/selector");
   if (spec!.nodeName !== undefined && spec!.nodeName !== node.metadata.name) {
     return predicate("NodeName", "node(s) didn't match the requested node name");

@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
 import type { coordinationv1, corev1 } from "../../api/index.ts";
 import type { Clock, Log } from "../../base/index.ts";
-import type { Transport } from "../../client/index.ts";
-import { formatMicroTime, type GroupVersionResource, isStatus } from "../../machinery/index.ts";
+import { leases, nodes, type Transport } from "../../client/index.ts";
+import { formatMicroTime, isStatus } from "../../machinery/index.ts";
 import type { Runtime } from "../../runtime/index.ts";
 import type { EventSink } from "../events.ts";
 import { Backoff } from "../worker/backoff.ts";
@@ -10,12 +10,6 @@ import { messageOf } from "../worker/start-error.ts";
 import { type HostInfo, readHostPressure } from "./host-info.ts";
 import { type NodeIdentity, nodeLabels, nodeObject, nodeStatus, notReadyTaint } from "./node-object.ts";
 
-export const nodesResource: GroupVersionResource = { group: "", version: "v1", resource: "nodes" };
-const leasesResource: GroupVersionResource = {
-  group: "coordination.k8s.io",
-  version: "v1",
-  resource: "leases",
-};
 const leaseNamespace = "kube-node-lease";
 
 /** As kubelet: the lease says the node lives; the status is written when it changes, and now and then. */
@@ -109,13 +103,13 @@ export class NodeAgent {
     try {
       const { object } = await transport.request({
         verb: "create",
-        resource: nodesResource,
+        resource: nodes,
         body: { ...nodeObject(this.#identity, host), status },
       });
       this.#node = object;
     } catch (error) {
       if (!isStatus(error, "AlreadyExists")) throw error;
-      const { object } = await transport.request({ verb: "get", resource: nodesResource, name });
+      const { object } = await transport.request({ verb: "get", resource: nodes, name });
       this.#node = object;
       await this.#reconcileLabels();
     }
@@ -140,7 +134,7 @@ export class NodeAgent {
   async #patch(body: object, subresource?: string): Promise<void> {
     const { object } = await this.#options.transport.request({
       verb: "patch",
-      resource: nodesResource,
+      resource: nodes,
       subresource,
       name: this.#identity.name,
       patch: { type: "strategic", body },
@@ -208,7 +202,7 @@ export class NodeAgent {
       };
       const { object } = await transport.request({
         verb: "create",
-        resource: leasesResource,
+        resource: leases,
         namespace: leaseNamespace,
         body,
       });
@@ -223,7 +217,7 @@ export class NodeAgent {
     };
     const { object } = await transport.request({
       verb: "update",
-      resource: leasesResource,
+      resource: leases,
       namespace: leaseNamespace,
       name,
       body: { ...this.#lease, spec },
@@ -235,7 +229,7 @@ export class NodeAgent {
     try {
       const { object } = await this.#options.transport.request({
         verb: "get",
-        resource: leasesResource,
+        resource: leases,
         namespace: leaseNamespace,
         name: this.#identity.name,
       });

@@ -1,12 +1,10 @@
 import type { corev1 } from "../../api/index.ts";
 import type { Clock, Log } from "../../base/index.ts";
-import type { Transport } from "../../client/index.ts";
+import { pods, type Transport } from "../../client/index.ts";
 import { isStatus, StatusError } from "../../machinery/index.ts";
 import { Backoff } from "../worker/backoff.ts";
 import type { PodStatuses } from "../worker/services.ts";
 import { statusPatch } from "./status-patch.ts";
-
-export const podsResource = { group: "", version: "v1", resource: "pods" } as const;
 
 const writeBackoff = { initialMs: 100, capMs: 10_000 };
 
@@ -64,7 +62,7 @@ export class StatusWriter implements PodStatuses {
     try {
       await this.#transport.request({
         verb: "delete",
-        resource: podsResource,
+        resource: pods,
         namespace,
         name,
         options: { gracePeriodSeconds: 0, preconditions: { uid } },
@@ -148,7 +146,7 @@ export class StatusWriter implements PodStatuses {
     const { name, namespace, uid } = pod.metadata;
     return this.#transport.request({
       verb: "patch",
-      resource: podsResource,
+      resource: pods,
       subresource: "status",
       namespace,
       name,

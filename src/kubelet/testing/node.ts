@@ -3,13 +3,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { corev1 } from "../../api/index.ts";
 import { type Clock, SeededRandom, SystemClock, silentLog } from "../../base/index.ts";
+import { pods } from "../../client/index.ts";
 import { SimulatedRuntime } from "../../runtime/index.ts";
 import type { EventSink } from "../events.ts";
 import { createKubelet, type Kubelet } from "../kubelet.ts";
 import type { Mounter } from "../volumes/mounter.ts";
 import { FakeApi } from "./fake-api.ts";
 
-const podsResource = { group: "", version: "v1", resource: "pods" };
 /** Far more than any wait of a test should take. */
 const patienceMs = 10_000;
 
@@ -32,7 +32,7 @@ export class TestNode implements AsyncDisposable {
   readonly api: FakeApi;
   readonly runtime: SimulatedRuntime;
   readonly dir: string;
-  readonly pods = podsResource;
+  readonly pods = pods;
   readonly seen: SeenEvent[] = [];
   kubelet!: Kubelet;
   #ended = new AbortController();

@@ -1,6 +1,6 @@
 import type { authenticationv1, corev1 } from "../../api/index.ts";
 import type { Clock } from "../../base/index.ts";
-import type { Transport } from "../../client/index.ts";
+import { serviceAccounts, type Transport } from "../../client/index.ts";
 import { parseTime } from "../../machinery/index.ts";
 
 /** A token is renewed once this part of its life has passed, or after a day. As `pkg/kubelet/token`. */
@@ -62,7 +62,7 @@ export class TokenManager {
     const nowMs = this.#clock.now();
     const { object } = await this.#transport.request({
       verb: "create",
-      resource: { group: "", version: "v1", resource: "serviceaccounts" },
+      resource: serviceAccounts,
       subresource: "token",
       namespace,
       name: pod.spec!.serviceAccountName || "default",

@@ -1,3 +1,4 @@
+import { CompiledTypes } from "../compiled-types.ts";
 import type { ObjectSchema, ScalarType, Schema, SchemaRegistry } from "../schema.ts";
 
 /** A type, compiled for the codec: fields by number. */
@@ -21,18 +22,13 @@ export type ValuePlan =
   | { on: "list"; items: ValuePlan }
   | { on: "map"; values: ValuePlan };
 
-const plans = new WeakMap<SchemaRegistry, WeakMap<ObjectSchema, MessagePlan>>();
+const plans = new CompiledTypes<MessagePlan>();
 
 export function messagePlanOf(type: ObjectSchema, registry: SchemaRegistry): MessagePlan {
-  let ofRegistry = plans.get(registry);
-  if (!ofRegistry) {
-    ofRegistry = new WeakMap();
-    plans.set(registry, ofRegistry);
-  }
-  const known = ofRegistry.get(type);
+  const known = plans.get(type, registry);
   if (known) return known;
   const plan: MessagePlan = { fields: [], byNumber: new Map() };
-  ofRegistry.set(type, plan);
+  plans.set(type, registry, plan);
   for (const field of type.fields.values()) {
     if (field.proto === undefined) continue;
     const target = (field.protoVia ?? []).reduce(embeddedAt, plan);

@@ -1,50 +1,6 @@
-import type { corev1 } from "../../api/index.ts";
+import { matchesRequiredNode } from "../../api/index.ts";
 import type { Filter } from "./filter.ts";
 
 /** As plugin NodeAffinity: `nodeSelector` and the required part of `affinity.nodeAffinity`. */
 export const nodeAffinityFilter: Filter = ({ pod }, { node }) =>
-  matchesRequired(pod, node) ? undefined : ["node(s) didn't match Pod's node affinity/selector"];
-
-export function matchesRequired(pod: corev1.Pod, node: corev1.Node): boolean {
-  const labels = node.metadata.labels ?? {};
-  const spec = pod.spec!;
-  for (const [key, value] of Object.entries(spec.nodeSelector ?? {})) if (labels[key] !== value) return false;
-  const required = spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
-  // Terms are alternatives; a selector without terms matches nothing.
-  return required === undefined || required.nodeSelectorTerms.some((term) => matchesTerm(term, node));
-}
-
-/** Every expression and field of a term must hold; an empty term matches nothing. */
-export function matchesTerm(term: corev1.NodeSelectorTerm, node: corev1.Node): boolean {
-  const expressions = term.matchExpressions ?? [];
-  const fields = term.matchFields ?? [];
-  if (expressions.length + fields.length === 0) return false;
-  const labels = node.metadata.labels ?? {};
-  return (
-    expressions.every((e) => matches(e, labels[e.key])) &&
-    // The only field there is.
-    fields.every((f) => f.key === "metadata.name" && matches(f, node.metadata.name))
-  );
-}
-
-function matches(requirement: corev1.NodeSelectorRequirement, value: string | undefined): boolean {
-  const values = requirement.values ?? [];
-  switch (requirement.operator) {
-    case "In":
-      return value !== undefined && values.includes(value);
-    case "NotIn":
-      return value === undefined || !values.includes(value);
-    case "Exists":
-      return value !== undefined;
-    case "DoesNotExist":
-      return value === undefined;
-    case "Gt":
-    case "Lt": {
-      if (value === undefined || !/^-?\d+$/.test(value)) return false;
-      const [have, limit] = [BigInt(value), BigInt(values[0]!)];
-      return requirement.operator === "Gt" ? have > limit : have < limit;
-    }
-    default:
-      return false;
-  }
-}
+  matchesRequiredNode(pod, node) ? undefined : ["node(s) didn't match Pod's node affinity/selector"];

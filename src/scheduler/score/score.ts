@@ -1,5 +1,5 @@
+import { matchesNodeTerm } from "../../api/index.ts";
 import type { PendingPod } from "../filter/filter.ts";
-import { matchesTerm } from "../filter/node-affinity.ts";
 import type { NodeInfo } from "../node-info.ts";
 import { tolerates } from "../tolerates.ts";
 
@@ -41,7 +41,7 @@ const preferredAffinity: Scorer = {
   normalise: "highest",
   score: ({ pod }, { node }) =>
     (pod.spec!.affinity?.nodeAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [])
-      .filter(({ preference }) => matchesTerm(preference, node))
+      .filter(({ preference }) => matchesNodeTerm(preference, node))
       .reduce((sum, { weight }) => sum + weight, 0),
 };
 
