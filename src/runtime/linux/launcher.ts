@@ -5,7 +5,7 @@ import type { Syscalls } from "./syscalls.ts";
 import { runTool } from "./tool.ts";
 
 const searchPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-/** A client's line is an id and an exit code. */
+/** A line is an id and an exit code, or an id alone: its files are open. */
 const backlogCharsMax = 64 * 1024;
 
 export interface LaunchFiles {
@@ -18,7 +18,14 @@ export interface LaunchFiles {
   extra?: string;
 }
 
+export interface LaunchOptions {
+  env?: Readonly<Record<string, string>>;
+  /** Once the process has its files open, and before it does anything; perhaps never, where it cannot be started. */
+  opened?: () => void;
+}
+
 interface Job {
+  opened: (() => void) | undefined;
   exited: (code: number) => void;
   failed: (error: Error) => void;
 }
@@ -41,13 +48,13 @@ export class Launcher {
   run(
     command: readonly string[],
     files: LaunchFiles = {},
-    env: Readonly<Record<string, string>> = {},
+    { env = {}, opened }: LaunchOptions = {},
   ): Promise<number> {
     if (this.#closed) return Promise.reject(new Error("the launcher is closed"));
     const shell = this.#start();
     const id = ++this.#sequence;
     return new Promise((exited, failed) => {
-      this.#jobs.set(id, { exited, failed });
+      this.#jobs.set(id, { opened, exited, failed });
       for (const handle of [shell, shell.stdin as Socket, shell.stdout as Socket]) handle.ref();
       const variables = Object.entries(env).map(([name, value]) => `${name}=${quote(value)}`);
       const redirections = [
@@ -56,7 +63,11 @@ export class Launcher {
         `2>${quote(files.stderr ?? "/dev/null")}`,
         ...(files.extra ? [`3>${quote(files.extra)}`] : []),
       ];
-      const line = [...variables, ...command.map(quote), ...redirections].join(" ");
+      const words = [...variables, ...command.map(quote)].join(" ");
+      // Descriptor 9 is the shell's answer while the process's own output is redirected.
+      const line = opened
+        ? `{ echo ${id} >&9; ${words} 9>&-; } 9>&1 ${redirections.join(" ")}`
+        : `${words} ${redirections.join(" ")}`;
       // Twice a subshell: the shell waits for the first alone, and keeps no list of jobs.
       const directory = quote(files.directory ?? "/");
       shell.stdin!.write(`((cd ${directory} && ${line}; echo ${id} $?)&)\n`);
@@ -101,7 +112,8 @@ export class Launcher {
 
   #finished(line: string): void {
     const [id, code] = line.split(" ").map(Number);
-    this.#jobs.get(id!)?.exited(code!);
+    if (code === undefined) return this.#jobs.get(id!)?.opened?.();
+    this.#jobs.get(id!)?.exited(code);
     this.#jobs.delete(id!);
     if (this.#jobs.size === 0 && this.#shell) this.#idle(this.#shell);
   }
@@ -128,6 +140,15 @@ export async function makeFifo(syscalls: Syscalls | undefined, path: string): Pr
 export function readFifo(path: string): Socket {
   const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   return socketOf(fd, { readable: true, writable: false });
+}
+
+/** Keeps what was written to a named pipe, and its open end, for a reader that has yet to come; returns how to let go. */
+export function holdFifo(path: string): () => void {
+  let fd: number | undefined = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
+  return () => {
+    if (fd !== undefined) closeSync(fd);
+    fd = undefined;
+  };
 }
 
 /** The writing end, open also while nobody reads yet. */

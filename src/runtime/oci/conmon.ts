@@ -43,7 +43,7 @@ export async function launchContainer(
       conmonArgs(launch),
       // It leaves a file `oom` where it stands.
       { stderr: complaints, extra: sync, directory: launch.bundle },
-      { _OCI_SYNCPIPE: "3" },
+      { env: { _OCI_SYNCPIPE: "3" } },
     );
     // Without a conmon, the pipe has never had a writer and would not end.
     const failed = exited.then((code) => {

@@ -45,6 +45,18 @@ test("an exec gives output, errors and exit code apart", async () => {
   assert.equal(result.stderr.toString(), "err\n");
 });
 
+test("input that is complete at once reaches the command, each time", async () => {
+  for (let i = 0; i < 10; i++) {
+    const stdin = new PassThrough();
+    const stdout = collector();
+    stdin.end(`round ${i}`);
+    const options = { command: ["cat"], tty: false };
+    const streams = { stdin, stdout: stdout.stream };
+    const result = await bed.runtime.exec(id, options, streams, AbortSignal.timeout(20_000));
+    assert.deepEqual([result.exitCode, stdout.text()], [0, `round ${i}`]);
+  }
+});
+
 test("an exec of a missing command ends in 127, of a file that may not run in 126", async () => {
   const missing = await bed.runtime.execSync(id, ["nosuch"], {});
   assert.equal(missing.exitCode, 127);
