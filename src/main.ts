@@ -66,22 +66,26 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code === "EPIPE") process.exit(0);
 });
 
-try {
-  const program = createProgram(
-    {
-      version,
-      nodeNameDefault: hostname().toLowerCase(),
-      dataDirFromEnv: process.env.PEAPOD_DATA_DIR,
-      context: contextFor,
-      demoImages,
-    },
-    (code) => {
-      process.exitCode = code;
-    },
-  );
-  await program.parseAsync(process.argv);
-} catch (error) {
-  const { exitCode, text } = explain(error);
-  process.stderr.write(text);
-  process.exit(exitCode);
+async function run(): Promise<void> {
+  try {
+    const program = createProgram(
+      {
+        version,
+        nodeNameDefault: hostname().toLowerCase(),
+        dataDirFromEnv: process.env.PEAPOD_DATA_DIR,
+        context: contextFor,
+        demoImages,
+      },
+      (code) => {
+        process.exitCode = code;
+      },
+    );
+    await program.parseAsync(process.argv);
+  } catch (error) {
+    const { exitCode, text } = explain(error);
+    process.stderr.write(text);
+    process.exit(exitCode);
+  }
 }
+
+void run();

@@ -1,27 +1,47 @@
-// Bundles the command line and what it loads on demand into dist/. Under a second, so nothing is ever stale.
-import { rmSync, writeFileSync } from "node:fs";
+// Bundles the command line and everything it loads into dist/. About a second, so nothing is ever stale.
+import { copyFileSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { writeCodeCache } from "./code-cache.mjs";
 
 const top = fileURLToPath(new URL("..", import.meta.url));
-rmSync(`${top}/dist`, { recursive: true, force: true });
+const dist = process.env.PEAPOD_DIST ?? `${top}/dist`;
+rmSync(dist, { recursive: true, force: true });
+
+/** What is loaded when it is first needed, by a `require` that the bundler cannot see, is bundled all the same. */
+const lateRequires = {
+  name: "late-requires",
+  setup({ onLoad }) {
+    onLoad({ filter: /\/src\/base\/log\.ts$/ }, async ({ path }) => {
+      const { readFile } = await import("node:fs/promises");
+      const source = await readFile(path, "utf8");
+      return { contents: source.replaceAll("createRequire(import.meta.url)(", "require("), loader: "ts" };
+    });
+  },
+};
+
 await build({
   absWorkingDir: top,
   entryPoints: {
-    main: "src/main.ts",
+    peapod: "src/main.ts",
     // A program of its own: the image store runs it to unpack layers.
     "unpack-layer": "src/runtime/images/unpack-layer.ts",
   },
-  outdir: "dist",
+  outdir: dist,
   bundle: true,
-  splitting: true,
-  format: "esm",
+  // One script: its bytecode can be kept, which Node 20 offers for scripts and not for modules.
+  format: "cjs",
   platform: "node",
   target: "node20",
-  packages: "external",
-  sourcemap: true,
+  supported: { "dynamic-import": false },
+  // Native parts, and what only tells where its files are.
+  external: ["lmdb", "koffi", "esbuild", "@aws-cdk/*"],
+  define: { "import.meta.url": "importMetaUrl", "import.meta.resolve": "undefined" },
+  banner: { js: 'const importMetaUrl = require("node:url").pathToFileURL(__filename).href;' },
+  plugins: [lateRequires],
   logLevel: "warning",
-  entryNames: "[name]",
-  chunkNames: "chunks/[name]-[hash]",
 });
-writeFileSync(`${top}/dist/.built`, "");
+copyFileSync(`${top}/tools/entry.cjs`, `${dist}/main.js`);
+writeFileSync(`${dist}/package.json`, '{ "type": "commonjs" }\n');
+writeCodeCache(`${dist}/peapod.js`);
+writeFileSync(`${dist}/.built`, "");
