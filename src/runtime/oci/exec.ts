@@ -229,7 +229,9 @@ class ExecSession {
     await this.#removeFiles();
     if (!report.trim()) return { exitCode, complaint: "" };
     const complaint = report.trim().replace(/^\S+T\S+: /gm, "");
-    return { exitCode: execFailureCode(complaint) ?? exitCode, complaint: `${complaint}\n` };
+    // Without a terminal the runtime has said it on the command's own standard error.
+    const isSaid = this.stderr !== undefined;
+    return { exitCode: execFailureCode(complaint) ?? exitCode, complaint: isSaid ? "" : `${complaint}\n` };
   }
 
   async #drain(): Promise<void> {
