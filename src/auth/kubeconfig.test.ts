@@ -6,9 +6,14 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
 import { parse } from "yaml";
+import { findKubectl } from "../cli/index.ts";
 import { kubeconfig, mergeKubeconfig, writeKubeconfig } from "./kubeconfig.ts";
 
 const run = promisify(execFile);
+const kubectl = findKubectl(
+  process.env.PATH ?? "",
+  join(process.env.PEAPOD_CACHE_DIR ?? "/var/cache/peapod", "kubectl"),
+);
 const mine = kubeconfig({
   server: "https://127.0.0.1:6443",
   caCertificate: "CA",
@@ -21,7 +26,7 @@ test("kubectl reads the kubeconfig, which only its owner can", async (t) => {
   const path = join(dir, "kubeconfig");
   await writeKubeconfig(path, mine);
   assert.equal((await stat(path)).mode & 0o777, 0o600);
-  const { stdout } = await run("kubectl", ["config", "view", "--raw", "--minify", "-o", "json"], {
+  const { stdout } = await run(kubectl, ["config", "view", "--raw", "--minify", "-o", "json"], {
     env: { ...process.env, KUBECONFIG: path },
   });
   const seen = JSON.parse(stdout);
