@@ -206,6 +206,12 @@ const table: [string, corev1.Pod, PodObservation, string[]][] = [
     ["start a#10 (300s)"],
   ],
   [
+    "what ended with an earlier sandbox starts at once, as after a reboot",
+    pod({ containers: [container("a")] }),
+    observed({ containers: [exited("a", 137, { attempt: 1, backoffMs: 10_000, sandboxId: "before" })] }),
+    ["start a#2 (10s)"],
+  ],
+  [
     "a container whose image was changed is not held back",
     pod({ containers: [container("a", { image: "new" })] }),
     observed({ containers: [exited("a", 1, { attempt: 1, backoffMs: 10_000 })] }),

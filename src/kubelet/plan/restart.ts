@@ -57,6 +57,9 @@ export function restartBackoff(
   const last = newestExited(observed, container.name);
   if (!last || last.specHash !== specHash(container))
     return { currentMs: 0, nextMs: last ? restartBackoffInitialMs : 0 };
+  // What ended with its sandbox, as when the node was stopped, did not crash: as after a reboot, it starts at once.
+  const isOfThisSandbox = last.sandboxId === observed.sandboxes[0]?.id;
+  if (!isOfThisSandbox) return { currentMs: 0, nextMs: restartBackoffInitialMs };
   const endedAtMs = endOf(last, observed);
   const fresh =
     last.backoffMs === 0 || (endedAtMs !== undefined && endedAtMs - last.createdAtMs > restartBackoffResetMs);
