@@ -193,3 +193,15 @@ for (const [rule, text, allowed] of ruleTable) {
     assert.equal(ruleAllows(rule, request(account, text)), allowed);
   });
 }
+
+test("what a user may do is listed as rules; for the admin everything, for a node not all of it", () => {
+  assert.deepEqual(
+    authorizer.rulesFor(admin, "default").rules.map((rule) => rule.verbs),
+    [["*"], ["*"]],
+  );
+  const ofAccount = authorizer.rulesFor(account, "default");
+  assert.equal(ofAccount.incomplete, undefined);
+  assert.ok(ofAccount.rules.some((rule) => rule.nonResourceURLs?.includes("/healthz")));
+  assert.ok(ofAccount.rules.some((rule) => rule.resources?.includes("selfsubjectrulesreviews")));
+  assert.match(authorizer.rulesFor(node, "default").incomplete ?? "", /node authorizer/);
+});

@@ -2,13 +2,18 @@ import { builtinRules } from "./builtin-roles.ts";
 import { type Authorizer, systemMasters } from "./contract.ts";
 import { type IsRelatedToNode, NodeAuthorizer, nodeNameOf } from "./node-authorizer.ts";
 import type { RuleSource } from "./rbac.ts";
-import { ruleAllows } from "./rules.ts";
+import { type PolicyRule, ruleAllows } from "./rules.ts";
 
 export interface AuthorizerOptions {
   isRelatedToNode: IsRelatedToNode;
   /** In addition to what is built in: the cluster's RBAC objects. */
   sources?: readonly RuleSource[];
 }
+
+const everything: PolicyRule[] = [
+  { verbs: ["*"], apiGroups: ["*"], resources: ["*"] },
+  { verbs: ["*"], nonResourceURLs: ["*"] },
+];
 
 /**
  * Who may do what: `system:masters` all, a node what its pods need, everyone else what the rules of some role say. Whoever is not
@@ -37,6 +42,13 @@ export function createAuthorizer({ isRelatedToNode, sources = [] }: AuthorizerOp
         }
       }
       return { allowed: false, ...(why && { why }) };
+    },
+    rulesFor(user, namespace) {
+      if (user.groups.includes(systemMasters)) return { rules: everything };
+      const rules = all.flatMap((source) => [...source.rulesFor(user, namespace)].flat());
+      const incomplete =
+        nodeNameOf(user) !== undefined && "node authorizer does not support user rule resolution";
+      return { rules, ...(incomplete && { incomplete }) };
     },
   };
 }

@@ -1,3 +1,5 @@
+import type { PolicyRule } from "./rules.ts";
+
 /** Who makes a request. As `k8s.io/apiserver/pkg/authentication/user.Info`. */
 export interface UserInfo {
   name: string;
@@ -37,6 +39,8 @@ export type Attributes =
 export interface Authorizer {
   /** `why` is shown to the client when not allowed. */
   authorize(attributes: Attributes): Promise<{ allowed: boolean; why?: string }>;
+  /** What the user may do in the namespace, as far as rules say it; `incomplete` tells what else decides. */
+  rulesFor(user: UserInfo, namespace: string): { rules: PolicyRule[]; incomplete?: string };
 }
 
 export const anonymous: UserInfo = { name: "system:anonymous", groups: ["system:unauthenticated"] };

@@ -88,8 +88,33 @@ const selfSubjectAccessReview: ReviewResource = {
   },
 };
 
+/** `kubectl auth can-i --list`. */
+const selfSubjectRulesReview: ReviewResource = {
+  group,
+  version: "v1",
+  resource: "selfsubjectrulesreviews",
+  singular: "selfsubjectrulesreview",
+  kind: "SelfSubjectRulesReview",
+  namespaced: false,
+  review: async (body, context) => {
+    const namespace = body.spec?.namespace;
+    if (!namespace) throw badRequest("no namespace on request");
+    const { rules, incomplete } = context.authorizer.rulesFor(context.user, namespace);
+    return {
+      ...body,
+      status: {
+        resourceRules: rules.filter((rule) => rule.resources),
+        nonResourceRules: rules.filter((rule) => rule.nonResourceURLs),
+        incomplete: incomplete !== undefined,
+        ...(incomplete !== undefined && { evaluationError: incomplete }),
+      },
+    };
+  },
+};
+
 export const accessReviews: readonly ReviewResource[] = [
   localSubjectAccessReview,
   selfSubjectAccessReview,
+  selfSubjectRulesReview,
   subjectAccessReview,
 ];
