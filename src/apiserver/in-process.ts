@@ -22,7 +22,7 @@ import { openWatch, requireValidStart, type WatchConsumer, type WatchStart } fro
 export function inProcessTransport(serving: Serving, user: UserInfo): Transport {
   const callerOf = (signal: AbortSignal | undefined): Caller => ({
     user,
-    userAgent: user.name,
+    userAgent: agentOf(user),
     signal,
     warn: (message) => serving.log.debug({ user: user.name, warning: message }, "a component was warned"),
   });
@@ -31,6 +31,11 @@ export function inProcessTransport(serving: Serving, user: UserInfo): Transport 
       resultOf(await perform(serving, callerOf(request.signal), callOf(serving, request))),
     watch: (request, sink) => startWatch(serving, callerOf(undefined), request, sink),
   };
+}
+
+/** Who is named in `managedFields`: the program that upstream would be, `kube-scheduler`, `kubelet`… */
+function agentOf({ name }: UserInfo): string {
+  return name.startsWith("system:node:") ? "kubelet" : name.replace(/^system:/, "");
 }
 
 function callOf(serving: Serving, request: ApiRequest): Call {
