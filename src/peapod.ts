@@ -279,7 +279,7 @@ async function startControllers(api: ControlPlane, pki: Pki, log: Log, signal: A
   const controllers = createControllers({
     client: createClient(transport),
     informers: api.informers,
-    recorder: recorder("kube-controller-manager"),
+    recorder,
     clock,
     random,
     log: log.child({ room: "controllers" }),

@@ -14,7 +14,8 @@ export interface Controller {
 export interface ControllerContext {
   client: Client;
   informers: InformerFactory;
-  recorder: EventRecorder;
+  /** Each controller tells events under its own name, as upstream: `replicaset-controller`. */
+  recorder(component: string): EventRecorder;
   clock: Clock;
   random: Random;
   log: Log;

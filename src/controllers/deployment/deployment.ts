@@ -2,6 +2,7 @@ import { type appsv1, type corev1, isPodTerminal } from "../../api/index.ts";
 import {
   createWorkqueue,
   deployments,
+  type EventRecorder,
   type Informer,
   pods,
   type ReconcileResult,
@@ -43,6 +44,7 @@ const owner = { apiVersion: "apps/v1", kind: "Deployment" } as const;
 export class DeploymentController implements Controller {
   readonly name = "deployment-controller";
   readonly #context: ControllerContext;
+  readonly #recorder: EventRecorder;
   readonly #deployments: Informer<Deployment>;
   readonly #sets: Informer<ReplicaSet>;
   readonly #pods: Informer<corev1.Pod>;
@@ -50,6 +52,7 @@ export class DeploymentController implements Controller {
 
   constructor(context: ControllerContext) {
     this.#context = context;
+    this.#recorder = context.recorder("deployment-controller");
     this.#deployments = context.informers.informer<Deployment>(deployments);
     this.#sets = context.informers.informer<ReplicaSet>(replicaSets);
     this.#pods = context.informers.informer<corev1.Pod>(pods);
@@ -254,7 +257,7 @@ export class DeploymentController implements Controller {
 
   async #sayCreateFailed(d: Deployment, rs: ReplicaSet, error: Error): Promise<Error> {
     const message = `Failed to create new replica set "${rs.metadata.name}": ${error.message}`;
-    this.#context.recorder.event(d, "Warning", "ReplicaSetCreateError", message);
+    this.#recorder.event(d, "Warning", "ReplicaSetCreateError", message);
     if (hasDeadline(d)) {
       const conditions = withCondition(
         d.status?.conditions ?? [],
@@ -304,7 +307,7 @@ export class DeploymentController implements Controller {
   #sayScaled(d: Deployment, rs: ReplicaSet, from: number, to: number): void {
     const direction = to > from ? "up" : "down";
     const message = `Scaled ${direction} replica set ${rs.metadata.name} from ${from} to ${to}`;
-    this.#context.recorder.event(d, "Normal", "ScalingReplicaSet", message);
+    this.#recorder.event(d, "Normal", "ScalingReplicaSet", message);
   }
 
   async #finish(

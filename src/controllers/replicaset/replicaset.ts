@@ -1,6 +1,7 @@
 import { type appsv1, type corev1, isPodTerminal } from "../../api/index.ts";
 import {
   createWorkqueue,
+  type EventRecorder,
   type Informer,
   pods,
   type ReconcileResult,
@@ -23,6 +24,7 @@ const owner = { apiVersion: "apps/v1", kind: "ReplicaSet" } as const;
 export class ReplicaSetController implements Controller {
   readonly name = "replicaset-controller";
   readonly #context: ControllerContext;
+  readonly #recorder: EventRecorder;
   readonly #sets: Informer<appsv1.ReplicaSet>;
   readonly #pods: Informer<corev1.Pod>;
   readonly #queue;
@@ -30,6 +32,7 @@ export class ReplicaSetController implements Controller {
 
   constructor(context: ControllerContext) {
     this.#context = context;
+    this.#recorder = context.recorder("replicaset-controller");
     this.#sets = context.informers.informer<appsv1.ReplicaSet>(replicaSets);
     this.#pods = context.informers.informer<corev1.Pod>(pods, {
       indexers: { controllerUid: (pod) => [controllerOf(pod)?.uid ?? `orphans/${pod.metadata.namespace}`] },
@@ -139,14 +142,14 @@ export class ReplicaSetController implements Controller {
         Array.from({ length: batch }, async () => {
           const pod = await client.create(podFrom(rs));
           if (!this.#pods.get(keyOf(pod))) this.#ownWrites.note(key, `+${pod.metadata.uid}`);
-          this.#context.recorder.event(rs, "Normal", "SuccessfulCreate", `Created pod: ${pod.metadata.name}`);
+          this.#recorder.event(rs, "Normal", "SuccessfulCreate", `Created pod: ${pod.metadata.name}`);
         }),
       );
       const failed = results.find((result) => result.status === "rejected");
       if (!failed) continue;
       const error = failed.reason as Error;
       if (isNamespaceGoing(error)) return;
-      this.#context.recorder.event(rs, "Warning", "FailedCreate", `Error creating: ${error.message}`);
+      this.#recorder.event(rs, "Warning", "FailedCreate", `Error creating: ${error.message}`);
       throw error;
     }
   }
@@ -161,15 +164,10 @@ export class ReplicaSetController implements Controller {
         } catch (error) {
           this.#ownWrites.saw(`-${uid}`);
           if (isStatus(error, "NotFound") || isStatus(error, "Conflict")) return;
-          this.#context.recorder.event(
-            rs,
-            "Warning",
-            "FailedDelete",
-            `Error deleting: ${(error as Error).message}`,
-          );
+          this.#recorder.event(rs, "Warning", "FailedDelete", `Error deleting: ${(error as Error).message}`);
           throw error;
         }
-        this.#context.recorder.event(rs, "Normal", "SuccessfulDelete", `Deleted pod: ${name}`);
+        this.#recorder.event(rs, "Normal", "SuccessfulDelete", `Deleted pod: ${name}`);
       }),
     );
   }
