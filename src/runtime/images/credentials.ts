@@ -26,13 +26,26 @@ export function credentialsFor(
 ): Credential[] {
   const isMirror = endpoint.namespace !== undefined;
   const host = isMirror ? endpoint.base.host : reference.domain;
-  const found: Credential[] = secrets
-    .filter((secret) => secretMatches(secret.registry, host, endpoint.path))
-    .sort((a, b) => bareRegistry(b.registry).length - bareRegistry(a.registry).length)
-    .map(({ username, password, identityToken }) => ({ username, password, identityToken }));
+  const found: Credential[] = matching(secrets, host, endpoint.path).map(
+    ({ username, password, identityToken }) => ({ username, password, identityToken }),
+  );
   const own = config.configs[endpoint.base.host]?.auth ?? (isMirror ? undefined : config.configs[host]?.auth);
   if (own) found.push(fromConfig(own));
   return found.length > 0 ? found : [anonymous];
+}
+
+/** The pull secrets that cover an image at its own registry, the longest match first. */
+export function secretsFor(
+  reference: Pick<ImageReference, "domain" | "path">,
+  secrets: readonly RegistryAuth[],
+): RegistryAuth[] {
+  return matching(secrets, reference.domain, reference.path);
+}
+
+function matching(secrets: readonly RegistryAuth[], host: string, path: string): RegistryAuth[] {
+  return secrets
+    .filter((secret) => secretMatches(secret.registry, host, path))
+    .sort((a, b) => bareRegistry(b.registry).length - bareRegistry(a.registry).length);
 }
 
 function fromConfig(auth: RegistryConfigAuth): Credential {

@@ -94,6 +94,11 @@ export class SimulatedRuntime implements Runtime {
 
   async runPodSandbox(config: PodSandboxConfig): Promise<string> {
     if (this.sandboxError) throw this.sandboxError;
+    const { uid, attempt } = config.metadata;
+    for (const { status } of this.#sandboxes.values()) {
+      const isSame = status.metadata.uid === uid && status.metadata.attempt === attempt;
+      if (isSame && status.state === "ready") return status.id;
+    }
     const id = this.#newId();
     const ips =
       config.linux.namespaces.network === "node" ? [] : [`${this.#addressPrefix}.${++this.#addresses}`];
@@ -143,6 +148,11 @@ export class SimulatedRuntime implements Runtime {
     if (this.#sandboxes.get(sandboxId)?.status.state !== "ready") {
       throw new RuntimeError("NotFound", `sandbox "${sandboxId}" is not ready`);
     }
+    const { name, attempt } = config.metadata;
+    const same = this.#in(sandboxId).find(
+      ({ status }) => status.metadata.name === name && status.metadata.attempt === attempt,
+    );
+    if (same) return same.status.id;
     const image = await this.images.status(config.imageId);
     if (!image) throw new RuntimeError("NotFound", `image "${config.imageId}" not found`);
     const { pidNamespaceOf } = config.linux;
@@ -216,7 +226,8 @@ export class SimulatedRuntime implements Runtime {
     const { onStopSignal = "end", stopAfterMs = 0 } = container.behaviour;
     const killMs = graceS * 1_000;
     const endMs = onStopSignal === "ignore" ? killMs : Math.min(stopAfterMs, killMs);
-    const exitCode = onStopSignal === "ignore" || stopAfterMs > killMs ? exitCodeKill : exitCodeTerm;
+    const isKilled = graceS === 0 || onStopSignal === "ignore" || stopAfterMs > killMs;
+    const exitCode = isKilled ? exitCodeKill : exitCodeTerm;
     if (endMs === 0) this.#end(container, exitCode);
     else this.#clock.after(endMs, () => this.#end(container, exitCode));
     await container.ended;

@@ -1,0 +1,485 @@
+import assert from "node:assert/strict";
+import { mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Duplex, PassThrough } from "node:stream";
+import { buffer, text } from "node:stream/consumers";
+import { after, before, describe, test } from "node:test";
+import type {
+  ContainerConfig,
+  ContainerStatus,
+  PodSandboxConfig,
+  Runtime,
+  RuntimeEvent,
+  SecurityContext,
+} from "./contract.ts";
+
+/** An engine to put to the test; it has an image with busybox. */
+export interface ContractBed {
+  runtime: Runtime;
+  /** Of the test alone: logs and volumes go below it. */
+  dir: string;
+  /** `busybox`, by its id. */
+  imageId: string;
+  /** Whether containers are real processes. */
+  runs: "processes" | "nothing";
+  close(): Promise<void>;
+}
+
+let uids = 0;
+
+export function podOf(bed: Pick<ContractBed, "dir">, attempt = 0): PodSandboxConfig {
+  const uid = `00000000-0000-4000-8000-${String(process.pid * 1000 + ++uids).padStart(12, "0")}`;
+  const logDirectory = join(bed.dir, "logs", uid);
+  mkdirSync(logDirectory, { recursive: true });
+  return {
+    metadata: { name: `pod-${uids}`, namespace: "default", uid, attempt },
+    hostname: `pod-${uids}`,
+    logDirectory,
+    dns: { servers: ["10.96.0.10"], searches: ["default.svc.cluster.local"], options: ["ndots:5"] },
+    portMappings: [],
+    labels: { app: "suite" },
+    annotations: { "example.com/note": "kept" },
+    linux: {
+      cgroupParent: `kubepods/besteffort/pod${uid}`,
+      sysctls: {},
+      namespaces: { network: "pod", ipc: "pod", pid: "container" },
+      privileged: false,
+    },
+  };
+}
+
+export function containerOf(
+  bed: Pick<ContractBed, "imageId">,
+  command: readonly string[],
+  changes: Partial<Omit<ContainerConfig, "linux">> & {
+    security?: Partial<SecurityContext>;
+    resources?: ContainerConfig["linux"]["resources"];
+  } = {},
+): ContainerConfig {
+  const { security, resources, ...rest } = changes;
+  return {
+    metadata: { name: "main", attempt: 0 },
+    imageId: bed.imageId,
+    imageName: "busybox",
+    command: [...command],
+    env: [],
+    mounts: [],
+    labels: { tier: "main" },
+    annotations: { "example.com/hash": "abc" },
+    logPath: "main_0.log",
+    stdin: false,
+    stdinOnce: false,
+    tty: false,
+    ...rest,
+    linux: {
+      resources: resources ?? {},
+      security: {
+        privileged: false,
+        supplementalGroups: [],
+        readOnlyRootfs: false,
+        noNewPrivileges: false,
+        capabilities: { add: [], drop: [] },
+        seccomp: { type: "RuntimeDefault" },
+        procMount: "Default",
+        ...security,
+      },
+    },
+  };
+}
+
+const forever = ["sleep", "1000"];
+/** An event that never comes fails its test, not the whole run. */
+const timeout = 30_000;
+
+/** What every engine does for the kubelet, told by its contract. */
+export function contractSuite(name: string, make: () => Promise<ContractBed>, skip?: string | false): void {
+  describe(`${name} keeps the runtime's contract`, { skip, timeout: 300_000 }, () => {
+    let bed: ContractBed;
+    before(async () => {
+      bed = await make();
+    });
+    after(() => bed?.close());
+
+    async function withPod(use: (sandboxId: string, pod: PodSandboxConfig) => Promise<void>): Promise<void> {
+      const pod = podOf(bed);
+      const sandboxId = await bed.runtime.runPodSandbox(pod);
+      try {
+        await use(sandboxId, pod);
+      } finally {
+        await bed.runtime.removePodSandbox(sandboxId);
+      }
+    }
+
+    async function started(
+      sandboxId: string,
+      pod: PodSandboxConfig,
+      command: readonly string[],
+      changes?: Parameters<typeof containerOf>[2],
+    ): Promise<string> {
+      const id = await bed.runtime.createContainer(sandboxId, containerOf(bed, command, changes), pod);
+      await bed.runtime.startContainer(id);
+      return id;
+    }
+
+    test("a sandbox is listed as it was asked for, until it is removed", { timeout }, async () => {
+      const pod = podOf(bed);
+      const id = await bed.runtime.runPodSandbox(pod);
+      const status = await bed.runtime.podSandboxStatus(id);
+      assert.equal(status?.state, "ready");
+      assert.deepEqual(status.metadata, pod.metadata);
+      assert.deepEqual(status.labels, pod.labels);
+      assert.equal(status.annotations["example.com/note"], "kept");
+      assert.equal(status.ips.length > 0, true);
+      assert.deepEqual(
+        (await bed.runtime.listPodSandboxes()).map((one) => one.id),
+        [id],
+      );
+      await bed.runtime.stopPodSandbox(id);
+      assert.equal((await bed.runtime.podSandboxStatus(id))?.state, "notReady");
+      await bed.runtime.removePodSandbox(id);
+      assert.equal(await bed.runtime.podSandboxStatus(id), undefined);
+      assert.deepEqual(await bed.runtime.listPodSandboxes(), []);
+    });
+
+    test("every call may be repeated", { timeout }, async () => {
+      const pod = podOf(bed);
+      const id = await bed.runtime.runPodSandbox(pod);
+      assert.equal(await bed.runtime.runPodSandbox(pod), id);
+      const config = containerOf(bed, forever);
+      const container = await bed.runtime.createContainer(id, config, pod);
+      assert.equal(await bed.runtime.createContainer(id, config, pod), container);
+      await bed.runtime.startContainer(container);
+      await bed.runtime.startContainer(container);
+      for (let i = 0; i < 2; i++) await bed.runtime.stopContainer(container, { graceS: 0 });
+      for (let i = 0; i < 2; i++) await bed.runtime.removeContainer(container);
+      for (let i = 0; i < 2; i++) await bed.runtime.stopPodSandbox(id);
+      for (let i = 0; i < 2; i++) await bed.runtime.removePodSandbox(id);
+    });
+
+    test("a container is created, runs and ends, and each is told once", { timeout }, async () => {
+      await withPod(async (sandboxId, pod) => {
+        const events: RuntimeEvent[] = [];
+        const stop = bed.runtime.onEvent((event) => events.push(event));
+        const id = await bed.runtime.createContainer(sandboxId, containerOf(bed, forever), pod);
+        const created = await bed.runtime.containerStatus(id);
+        assert.equal(created?.state, "created");
+        assert.equal(created.sandboxId, sandboxId);
+        assert.deepEqual(created.metadata, { name: "main", attempt: 0 });
+        assert.deepEqual(created.labels, { tier: "main" });
+        assert.equal(created.annotations["example.com/hash"], "abc");
+        assert.equal(created.imageId, bed.imageId);
+        assert.equal(created.logPath, join(pod.logDirectory, "main_0.log"));
+        await bed.runtime.startContainer(id);
+        const running = await bed.runtime.containerStatus(id);
+        assert.equal(running?.state, "running");
+        assert.equal(running.exitCode, undefined);
+        await bed.runtime.stopContainer(id, { graceS: 0 });
+        const exited = await untilExited(bed.runtime, id);
+        assert.equal(exited.exitCode, 137);
+        assert.equal(exited.finishedAtMs! >= exited.startedAtMs!, true);
+        stop();
+        assert.deepEqual(events, [
+          { type: "started", containerId: id, sandboxId },
+          { type: "exited", containerId: id, sandboxId },
+        ]);
+        await bed.runtime.removeContainer(id);
+        assert.equal(await bed.runtime.containerStatus(id), undefined);
+      });
+    });
+
+    test("containers are listed by their sandbox", { timeout }, async () => {
+      await withPod(async (one, podOne) => {
+        await withPod(async (two, podTwo) => {
+          const first = await bed.runtime.createContainer(one, containerOf(bed, forever), podOne);
+          const second = await bed.runtime.createContainer(two, containerOf(bed, forever), podTwo);
+          const ids = async (filter?: { sandboxId?: string }) =>
+            (await bed.runtime.listContainers(filter)).map(({ id }) => id).sort();
+          assert.deepEqual(await ids(), [first, second].sort());
+          assert.deepEqual(await ids({ sandboxId: two }), [second]);
+        });
+      });
+    });
+
+    test("removing a sandbox ends and removes what runs in it", { timeout }, async () => {
+      const pod = podOf(bed);
+      const sandboxId = await bed.runtime.runPodSandbox(pod);
+      const id = await started(sandboxId, pod, forever);
+      await bed.runtime.removePodSandbox(sandboxId);
+      assert.equal(await bed.runtime.containerStatus(id), undefined);
+      assert.deepEqual(await bed.runtime.listContainers(), []);
+    });
+
+    test("what is not there has no status, and nothing can be made in it", { timeout }, async () => {
+      const nobody = "0".repeat(64);
+      assert.equal(await bed.runtime.podSandboxStatus(nobody), undefined);
+      assert.equal(await bed.runtime.containerStatus(nobody), undefined);
+      assert.equal(await bed.runtime.containerStats(nobody), undefined);
+      await bed.runtime.stopContainer(nobody, { graceS: 0 });
+      await bed.runtime.removePodSandbox(nobody);
+      await assert.rejects(bed.runtime.createContainer(nobody, containerOf(bed, forever), podOf(bed)), {
+        name: "RuntimeError",
+        reason: "NotFound",
+      });
+      await assert.rejects(bed.runtime.startContainer(nobody), { reason: "NotFound" });
+    });
+
+    test("an engine says what it is and that it is ready", { timeout }, async () => {
+      const { name: engine, version } = await bed.runtime.version();
+      assert.match(engine, /\w/);
+      assert.match(version, /\d/);
+      assert.deepEqual(await bed.runtime.status(), { ready: true, message: "" });
+    });
+
+    test("images are found by id and listed; one that is not here is undefined", { timeout }, async () => {
+      const image = await bed.runtime.images.status(bed.imageId);
+      assert.equal(image?.id, bed.imageId);
+      assert.equal((await bed.runtime.images.list()).map(({ id }) => id).includes(bed.imageId), true);
+      assert.equal(await bed.runtime.images.status("registry.invalid/none:v1"), undefined);
+      await bed.runtime.images.remove("registry.invalid/none:v1");
+      assert.equal((await bed.runtime.images.fsUsage()).capacityBytes > 0, true);
+    });
+
+    const real = (title: string, run: () => Promise<void>) =>
+      test(title, { timeout }, async (t) => {
+        if (bed.runs === "nothing") return t.skip("this engine runs no process");
+        await run();
+      });
+
+    real("a container that ends by itself has its exit code, and its output in CRI's log format", () =>
+      withPod(async (sandboxId, pod) => {
+        const id = await started(sandboxId, pod, ["sh", "-c", "echo out; echo err >&2; exit 3"]);
+        const status = await untilExited(bed.runtime, id);
+        assert.equal(status.exitCode, 3);
+        assert.equal(status.reason, "Error");
+        const lines = readFileSync(status.logPath, "utf8").trimEnd().split("\n").sort(byStream);
+        assert.match(lines[0]!, /^\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d) stderr F err$/);
+        assert.match(lines[1]!, / stdout F out$/);
+      }),
+    );
+
+    real("a container that ends well is Completed", () =>
+      withPod(async (sandboxId, pod) => {
+        const id = await started(sandboxId, pod, ["true"]);
+        const { exitCode, reason } = await untilExited(bed.runtime, id);
+        assert.deepEqual({ exitCode, reason }, { exitCode: 0, reason: "Completed" });
+      }),
+    );
+
+    real("a command that is not there is a StartError with a message", () =>
+      withPod(async (sandboxId, pod) => {
+        const id = await bed.runtime.createContainer(sandboxId, containerOf(bed, ["no-such-command"]), pod);
+        await assert.rejects(bed.runtime.startContainer(id), {
+          reason: "RunContainerError",
+          message: /no-such-command/,
+        });
+        const status = await bed.runtime.containerStatus(id);
+        assert.equal(status?.state, "exited");
+        assert.equal(status.reason, "StartError");
+        assert.equal(status.exitCode, 128);
+      }),
+    );
+
+    real("a container that obeys its stop signal ends before its grace is over", () =>
+      withPod(async (sandboxId, pod) => {
+        const id = await started(sandboxId, pod, [
+          "sh",
+          "-c",
+          "trap 'exit 7' TERM; while :; do sleep 0.05; done",
+        ]);
+        await bed.runtime.execSync(id, ["true"], {});
+        await bed.runtime.stopContainer(id, { graceS: 20 });
+        assert.equal((await untilExited(bed.runtime, id)).exitCode, 7);
+      }),
+    );
+
+    real("a container that ignores its stop signal is killed after its grace", () =>
+      withPod(async (sandboxId, pod) => {
+        const id = await started(sandboxId, pod, ["sh", "-c", "trap '' TERM; while :; do sleep 1; done"]);
+        await bed.runtime.execSync(id, ["true"], {});
+        await bed.runtime.stopContainer(id, { graceS: 1 });
+        assert.equal((await untilExited(bed.runtime, id)).exitCode, 137);
+      }),
+    );
+
+    real("environment, working directory, user, root filesystem and mounts are as configured", () =>
+      withPod(async (sandboxId, pod) => {
+        const volume = join(bed.dir, "volume");
+        mkdirSync(volume, { recursive: true });
+        const id = await started(sandboxId, pod, forever, {
+          env: [{ name: "GREETING", value: "a b=c" }],
+          workingDir: "/tmp",
+          mounts: [{ containerPath: "/data", hostPath: volume, readOnly: true, propagation: "private" }],
+          security: { runAsUser: 1234, runAsGroup: 55, supplementalGroups: [66], readOnlyRootfs: true },
+        });
+        const script =
+          'echo "$GREETING|$(pwd)|$(id -u):$(id -g):$(id -G)|$(hostname)"; touch /data/x; touch /x; grep Seccomp: /proc/self/status';
+        const { stdout, stderr } = await bed.runtime.execSync(id, ["sh", "-c", script], {});
+        const [first, seccomp] = stdout.toString().trim().split("\n");
+        assert.equal(first, `a b=c|/tmp|1234:55:55 66|${pod.hostname}`);
+        assert.match(seccomp!, /2$/);
+        assert.equal(stderr.toString().match(/Read-only file system/g)?.length, 2);
+      }),
+    );
+
+    real("exec tells output, errors and exit code apart", () =>
+      withPod(async (sandboxId, pod) => {
+        const id = await started(sandboxId, pod, forever);
+        const result = await bed.runtime.execSync(id, ["sh", "-c", "echo a; echo b >&2; exit 4"], {});
+        assert.equal(result.exitCode, 4);
+        assert.equal(result.stdout.toString(), "a\n");
+        assert.equal(result.stderr.toString(), "b\n");
+      }),
+    );
+
+    real("an exec past its timeout is killed", () =>
+      withPod(async (sandboxId, pod) => {
+        const id = await started(sandboxId, pod, forever);
+        await assert.rejects(bed.runtime.execSync(id, ["sleep", "77"], { timeoutMs: 1000 }), {
+          reason: "DeadlineExceeded",
+        });
+      }),
+    );
+
+    real("a streamed exec carries stdin to its end, and ends with the exit code", () =>
+      withPod(async (sandboxId, pod) => {
+        const id = await started(sandboxId, pod, forever);
+        const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()];
+        const output = Promise.all([buffer(stdout), text(stderr)]);
+        const sent = Buffer.alloc(3_000_000, "0123456789\n");
+        stdin.end(sent);
+        const { exitCode } = await bed.runtime.exec(
+          id,
+          { command: ["sh", "-c", "cat; echo done >&2; exit 9"], tty: false },
+          { stdin, stdout, stderr },
+          new AbortController().signal,
+        );
+        for (const stream of [stdout, stderr]) stream.end();
+        const [received, errors] = await output;
+        assert.equal(exitCode, 9);
+        assert.equal(received.equals(sent), true);
+        assert.equal(errors, "done\n");
+      }),
+    );
+
+    real("an exec with a terminal has its size", () =>
+      withPod(async (sandboxId, pod) => {
+        const id = await started(sandboxId, pod, forever);
+        const stdout = new PassThrough();
+        const output = text(stdout);
+        const { exitCode } = await bed.runtime.exec(
+          id,
+          {
+            command: ["sh", "-c", "while [ $(stty size | cut -d' ' -f2) != 91 ]; do :; done; stty size"],
+            tty: true,
+          },
+          { stdout, resize: once({ columns: 91, rows: 33 }) },
+          new AbortController().signal,
+        );
+        stdout.end();
+        assert.equal(exitCode, 0);
+        assert.match(await output, /33 91/);
+      }),
+    );
+
+    real("attach joins the streams of the first process", () =>
+      withPod(async (sandboxId, pod) => {
+        const id = await started(sandboxId, pod, ["sh", "-c", "read word; echo got $word; exit 5"], {
+          stdin: true,
+          stdinOnce: true,
+        });
+        const [stdin, stdout] = [new PassThrough(), new PassThrough()];
+        const output = text(stdout);
+        stdin.write("hello\n");
+        const { exitCode } = await bed.runtime.attach(
+          id,
+          { tty: false },
+          { stdin, stdout },
+          new AbortController().signal,
+        );
+        stdout.end();
+        assert.equal(exitCode, 5);
+        assert.equal(await output, "got hello\n");
+      }),
+    );
+
+    real("port-forward reaches what listens on the pod's localhost alone", () =>
+      withPod(async (sandboxId, pod) => {
+        await bed.runtime.execSync(
+          await started(sandboxId, pod, [
+            "sh",
+            "-c",
+            "nc -l -s 127.0.0.1 -p 8080 -e sh -c 'read x; echo pong $x'",
+          ]),
+          ["sh", "-c", "until grep -q ':1F90 .* 0A ' /proc/net/tcp; do sleep 0.02; done"],
+          {},
+        );
+        const connection: Duplex = await bed.runtime.portForward(sandboxId, 8080);
+        const answer = text(connection);
+        connection.write("ping\n");
+        assert.equal(await answer, "pong ping\n");
+      }),
+    );
+
+    real("a container that runs has stats, and one that ended has none", () =>
+      withPod(async (sandboxId, pod) => {
+        const id = await started(sandboxId, pod, forever);
+        const stats = await bed.runtime.containerStats(id);
+        assert.equal(stats?.containerId, id);
+        assert.equal(stats.memoryWorkingSetBytes > 0, true);
+        assert.equal(stats.cpuUsageNs > 0, true);
+        await bed.runtime.stopContainer(id, { graceS: 0 });
+        await untilExited(bed.runtime, id);
+        assert.equal(await bed.runtime.containerStats(id), undefined);
+      }),
+    );
+
+    real("a container over its memory limit is OOMKilled", () =>
+      withPod(async (sandboxId, pod) => {
+        const id = await started(sandboxId, pod, ["sh", "-c", "x=a; while :; do x=$x$x; done"], {
+          resources: { memoryLimitBytes: 16 * 1024 * 1024 },
+        });
+        const { reason, exitCode } = await untilExited(bed.runtime, id);
+        assert.deepEqual({ reason, exitCode }, { reason: "OOMKilled", exitCode: 137 });
+      }),
+    );
+
+    real("a log that was moved away is opened anew", () =>
+      withPod(async (sandboxId, pod) => {
+        const { renameSync } = await import("node:fs");
+        const id = await started(sandboxId, pod, ["sh", "-c", "echo one; read x; echo two"], { stdin: true });
+        const { logPath } = (await bed.runtime.containerStatus(id))!;
+        renameSync(logPath, `${logPath}.1`);
+        await bed.runtime.reopenContainerLog(id);
+        const [stdin, stdout] = [new PassThrough(), new PassThrough()];
+        stdout.resume();
+        stdin.write("go\n");
+        await bed.runtime.attach(id, { tty: false }, { stdin, stdout }, new AbortController().signal);
+        await untilExited(bed.runtime, id);
+        assert.match(readFileSync(logPath, "utf8"), / stdout F two\n$/);
+      }),
+    );
+  });
+}
+
+/** The stream's name comes after the time. */
+const byStream = (a: string, b: string) => (a.split(" ")[1]! < b.split(" ")[1]! ? -1 : 1);
+
+async function* once<T>(value: T): AsyncGenerator<T> {
+  yield value;
+}
+
+/** The container's status once it has ended. */
+export function untilExited(runtime: Runtime, containerId: string): Promise<ContainerStatus> {
+  return new Promise((resolve, reject) => {
+    const look = async () => {
+      const status = await runtime.containerStatus(containerId);
+      if (status?.state !== "exited") return;
+      stop();
+      resolve(status);
+    };
+    const stop = runtime.onEvent((event) => {
+      if (event.type === "exited" && event.containerId === containerId) look().catch(reject);
+    });
+    look().catch(reject);
+  });
+}
