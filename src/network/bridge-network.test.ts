@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { silentLog } from "../base/index.ts";
-import { createLinuxHost, type PortMapping } from "../runtime/index.ts";
+import { createLinuxHost, type LinuxHost, type PortMapping } from "../runtime/index.ts";
 import { type BridgeNetwork, createBridgeNetwork, purgeBridgeNetwork } from "./bridge-network.ts";
 
 const rangeCidr = "10.250.0.0/16";
@@ -17,9 +17,16 @@ const clusters = new Set<string>();
 const namespaces: string[] = [];
 const children: ChildProcess[] = [];
 
-async function start(id: string): Promise<BridgeNetwork> {
+async function start(id: string, host?: LinuxHost): Promise<BridgeNetwork> {
   clusters.add(id);
-  return createBridgeNetwork({ dir: join(base, id), id, rangeCidr, outside: "unreachable", log: silentLog });
+  return createBridgeNetwork({
+    dir: join(base, id),
+    id,
+    rangeCidr,
+    outside: "unreachable",
+    host,
+    log: silentLog,
+  });
 }
 
 async function purge(id: string): Promise<void> {
@@ -173,6 +180,21 @@ test("two clusters take different ranges, and purging one leaves nothing of it a
   assert.ok(state().includes(network.podCidr));
   await assert.rejects(readFile(join(base, "t2", "pod-cidr")), /ENOENT/);
   assert.equal((await network.status()).ready, true);
+});
+
+test("without koffi, links are made by ip, and look the same", async () => {
+  const byTools = await start("t3", await createLinuxHost("children"));
+  const netnsPath = await makeNamespace("tools");
+  const pod = { sandboxId: "tools", netnsPath, podName: "tools", podNamespace: "default", portMappings: [] };
+  const { ips } = await byTools.attach(pod);
+  const inside = (command: string) =>
+    execFileSync("nsenter", [`--net=${netnsPath}`, "sh", "-c", command]).toString();
+  assert.match(inside("ip -4 addr show eth0"), new RegExp(`inet ${ips[0]}/24 brd`));
+  assert.match(inside("ip link show lo"), /LOOPBACK,UP/);
+  await serve(netnsPath, 8080, "by-tools");
+  assert.equal(await askFromNode(ips[0]!, 8080), "by-tools");
+  await byTools.retain([]);
+  await purge("t3");
 });
 
 test("a packet to a pod range that nobody holds ends at the node", async () => {

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { Log } from "../base/index.ts";
 import {
   createLinuxHost,
+  type LinuxHost,
   type PodAttachment,
   type PodNetwork,
   type PortMapping,
@@ -35,6 +36,8 @@ export interface BridgeNetworkOptions {
   podCidr?: string;
   /** `reachable` turns on IPv4 forwarding on this machine (put back by purge), which pods need for anything outside. */
   outside: "reachable" | "unreachable";
+  /** How links are made; found out when absent. */
+  host?: LinuxHost;
   log: Log;
 }
 
@@ -69,7 +72,7 @@ export async function createBridgeNetwork(options: BridgeNetworkOptions): Promis
   const addresses = await AddressPool.open(join(dir, "addresses"), bridge.subnet, (address) =>
     linkExists(hostLinkName(address)),
   );
-  const links = createPodLinks(await createLinuxHost());
+  const links = createPodLinks(options.host ?? (await createLinuxHost()));
   const network = new NodeBridge({ dir, bridge, table, addresses, links, log });
   await network.restoreHostPorts();
   return network;
