@@ -5,7 +5,7 @@ import { type Call, type Caller, resourceOf, type Serving } from "./context.ts";
 type ResourceAttributes = Extract<Attributes, { resource: string }>;
 
 /** Throws the 403 of a request that its user may not make. */
-export async function authorizeResource(
+export function authorizeResource(
   serving: Serving,
   caller: Caller,
   what: Pick<Call, "storage" | "subresource" | "namespace" | "name"> & {
@@ -26,7 +26,7 @@ export async function authorizeResource(
     ...(name && { name }),
     ...(what.options?.fieldSelector && { fieldSelector: what.options.fieldSelector }),
   };
-  await require(serving, attributes);
+  return require(serving, attributes);
 }
 
 /** A list or watch of one object by its name is about that object. As `request.RequestInfoFactory`. */
@@ -35,14 +35,14 @@ function selectedName(fieldSelector: string | undefined): string | undefined {
 }
 
 /** The same for a resource that is only asked. */
-export async function authorizeReview(
+export function authorizeReview(
   serving: Serving,
   caller: Caller,
   { group, version, resource }: GroupVersionResource,
   namespace: string | undefined,
 ): Promise<void> {
   const attributes = { user: caller.user, verb: "create", group, version, resource };
-  await require(serving, namespace ? { ...attributes, namespace } : attributes);
+  return require(serving, namespace ? { ...attributes, namespace } : attributes);
 }
 
 async function require(serving: Serving, attributes: ResourceAttributes): Promise<void> {

@@ -18,7 +18,7 @@ export async function perform(serving: Serving, caller: Caller, call: Call): Pro
 }
 
 /** For requests whose body is read only once they are known to be allowed. */
-export async function performAuthorized(serving: Serving, caller: Caller, call: Call): Promise<Outcome> {
+export function performAuthorized(serving: Serving, caller: Caller, call: Call): Promise<Outcome> {
   if (call.subresource) return performSubresource(serving, caller, call, call.subresource);
   switch (call.verb) {
     case "get":

@@ -1,4 +1,5 @@
 import { parse as parseQuery } from "node:querystring";
+import type { UserInfo } from "../../auth/index.ts";
 import type { Clock, Log } from "../../base/index.ts";
 import { methodNotAllowed, noSuchResource, type StatusError } from "../../machinery/index.ts";
 import { authorizePath, authorizeResource } from "../authorize.ts";
@@ -7,9 +8,10 @@ import { urlBytesMax } from "../limits.ts";
 import type { RequestMetrics } from "../metrics.ts";
 import { performAuthorized } from "../perform.ts";
 import type { Authentication } from "./authenticate.ts";
-import { impersonated } from "./authenticate.ts";
+import { impersonated, isImpersonating } from "./authenticate.ts";
 import { addBody, callOf, readBody, requireScope, verbOf } from "./call.ts";
 import type { Exchange } from "./exchange.ts";
+import { HttpCaller } from "./http-caller.ts";
 import { InFlight } from "./in-flight.ts";
 import { sendList } from "./list-response.ts";
 import { Negotiation } from "./negotiate.ts";
@@ -84,7 +86,8 @@ export class Handler {
       const mark = url.indexOf("?");
       const path = mark < 0 ? url : url.slice(0, mark);
       const query = mark < 0 ? undefined : (parseQuery(url.slice(mark + 1)) as Query);
-      const caller = await this.#callerOf(exchange, warnings);
+      const user = await this.#userOf(exchange);
+      const caller = new HttpCaller(exchange, user, warnings);
       const request: Request = { exchange, path, query, auditId, warnings, caller };
       const parsed = parsePath(path);
       if (parsed.to === "page") await this.#page(request);
@@ -99,26 +102,13 @@ export class Handler {
     this.#watches.close();
   }
 
-  async #callerOf(exchange: Exchange, warnings: string[]): Promise<Caller> {
-    const known = await this.#authentication.userOf(exchange);
-    const user = await impersonated(this.#serving, exchange, known);
-    let gone: AbortController | undefined;
-    return {
-      user,
-      userAgent: exchange.header("user-agent") ?? "",
-      // Few requests ask, and an AbortController costs as much as the look-up of a pod.
-      get signal() {
-        if (!gone) {
-          const controller = new AbortController();
-          gone = controller;
-          exchange.onClose(() => controller.abort());
-        }
-        return gone.signal;
-      },
-      warn: (message) => {
-        if (!warnings.includes(message)) warnings.push(message);
-      },
-    };
+  #userOf(exchange: Exchange): UserInfo | Promise<UserInfo> {
+    const user = this.#authentication.userOf(exchange);
+    return isImpersonating(exchange) ? this.#impersonated(exchange, user) : user;
+  }
+
+  async #impersonated(exchange: Exchange, known: UserInfo | Promise<UserInfo>): Promise<UserInfo> {
+    return impersonated(this.#serving, exchange, await known);
   }
 
   async #page({ exchange, path, query, auditId, caller }: Request): Promise<void> {

@@ -15,6 +15,9 @@ import {
 import type { Body, Call, Caller, Serving } from "../context.ts";
 import { thaw } from "../registry/json-value.ts";
 
+/** Who is told of what is odd. */
+export type Warned = Pick<Caller, "warn">;
+
 /** What a body is expected to hold. */
 interface Expected {
   group: string;
@@ -27,7 +30,7 @@ interface Expected {
  * The body of a write as an object of the kind, normalised and with its defaults; fresh, and the caller's to change.
  * Throws a 400 for what is no such object, or (Strict) has fields it does not know; warns of those (Warn, the default).
  */
-export function decodeObject(serving: Serving, caller: Caller, call: Call): KubeObject {
+export function decodeObject(serving: Serving, caller: Warned, call: Call): KubeObject {
   const { kind } = call.storage;
   const object = decodeAs(serving, caller, call, expectedOf(kind, serving.schemas));
   kind.strategy.applyDefaults?.(object);
@@ -37,7 +40,7 @@ export function decodeObject(serving: Serving, caller: Caller, call: Call): Kube
 /** The same for a subresource whose body is of another type than the object: a Binding, an Eviction, a Scale. */
 export function decodeOther(
   serving: Serving,
-  caller: Caller,
+  caller: Warned,
   call: Call,
   other: { group: string; version: string; kind: string },
 ): KubeObject {
@@ -46,7 +49,7 @@ export function decodeOther(
   return decodeAs(serving, caller, call, { ...other, schema });
 }
 
-function decodeAs(serving: Serving, caller: Caller, call: Call, expected: Expected): KubeObject {
+function decodeAs(serving: Serving, caller: Warned, call: Call, expected: Expected): KubeObject {
   const mode = call.options.fieldValidation ?? "Warn";
   const { body } = call;
   if (!body || (body.as === "bytes" && body.bytes.length === 0)) {
@@ -62,7 +65,7 @@ function decodeAs(serving: Serving, caller: Caller, call: Call, expected: Expect
  */
 export function conform(
   serving: Serving,
-  caller: Caller,
+  caller: Warned,
   value: unknown,
   expected: Expected,
   found: { mode: "Strict" | "Warn" | "Ignore"; duplicates: readonly string[] },

@@ -12,7 +12,7 @@ import {
 } from "../../machinery/index.ts";
 import type { Call, Caller, Outcome, Serving } from "../context.ts";
 import { thaw } from "../registry/json-value.ts";
-import { conform, expectedOf, parseBody } from "./decode.ts";
+import { conform, expectedOf, parseBody, type Warned } from "./decode.ts";
 import { notWrittenBy } from "./managed-fields.ts";
 import { updateObject } from "./update-object.ts";
 
@@ -108,7 +108,7 @@ function requireConfiguration(call: Call, value: unknown): KubeObject {
 
 function finish(
   serving: Serving,
-  caller: Caller,
+  caller: Warned,
   call: Call,
   value: unknown,
   found: { mode: "Strict" | "Warn" | "Ignore"; duplicates: readonly string[] },
@@ -120,10 +120,9 @@ function finish(
 }
 
 /** A patch that is applied again after a lost race says what it has to say once. */
-function warnOnce(caller: Caller): Caller {
+function warnOnce(caller: Warned): Warned {
   const said = new Set<string>();
   return {
-    ...caller,
     warn: (message) => {
       if (said.has(message)) return;
       said.add(message);

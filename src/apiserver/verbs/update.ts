@@ -14,7 +14,7 @@ export async function update(
   return updateObject(serving, caller, call, {
     make: () => {
       // The first attempt may take the decoded object itself; after a lost race that one has been changed.
-      if (used) return decodeObject(serving, { ...caller, warn: () => {} }, call);
+      if (used) return decodeObject(serving, { warn: () => {} }, call);
       used = true;
       return given;
     },

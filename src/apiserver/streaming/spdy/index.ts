@@ -1,2 +1,0 @@
-export { SpdySession } from "./session.ts";
-export { SpdyStream } from "./stream.ts";
