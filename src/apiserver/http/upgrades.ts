@@ -9,9 +9,9 @@ import {
   noSuchResource,
   type StatusError,
 } from "../../machinery/index.ts";
+import { refuseUpgrade, servePortForward, serveRemoteCommand } from "../../streaming/index.ts";
 import { authorizeResource } from "../authorize.ts";
 import { type Call, type Caller, parameter, type Query, type Serving } from "../context.ts";
-import { refuseUpgrade, servePortForward, serveRemoteCommand } from "../../streaming/index.ts";
 import { type Connection, connections } from "../subresources/connections.ts";
 import { flagOf } from "../subresources/log.ts";
 import { containerOf, nodeOf, podOf, podTarget } from "../subresources/pod-container.ts";

@@ -1,4 +1,4 @@
-/** Subresources of a pod that take the connection over; the server half is in `streaming/`. */
+/** Subresources of a pod that take the connection over; the server half is the room `streaming`. */
 export interface Connection {
   name: "exec" | "attach" | "portforward";
   /** The type of its options, as discovery names it. */

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { servePortForward, serveRemoteCommand } from "../../apiserver/streaming/index.ts";
+import { servePortForward, serveRemoteCommand } from "../../streaming/index.ts";
 import { SystemClock, SystemRandom, silentLog } from "../../base/index.ts";
 import { contractSuite } from "../contract.suite.ts";
 import { createTestBed } from "../oci/test-bed.ts";

@@ -1,0 +1,3 @@
+export { refuseUpgrade } from "./handshake.ts";
+export { type PortForwardOptions, servePortForward } from "./port-forward.ts";
+export { type RemoteCommandOptions, serveRemoteCommand } from "./remote-command.ts";

@@ -1,0 +1,2 @@
+export { SpdySession } from "./session.ts";
+export { SpdyStream } from "./stream.ts";
