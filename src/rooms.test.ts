@@ -135,7 +135,7 @@ test("a folder is named after what it is about", () => {
 
 /** Of what a file imports, statically or not: the packages of npm. */
 const packagePattern =
-  /(?:^(?:import\b|export\b|\})[^"\n]*|\bimport\(|import\.meta\.url\)\()"((?:@[\w-]+\/)?[\w-]+)(?:\/[^"]*)?"/gm;
+  /(?:^(?:(?:import|export|\})[^"\n=(]*\bfrom |import )|\bimport\(|import\.meta\.url\)\()"((?:@[\w-]+\/)?[\w-]+)(?:\/[^"]*)?"/gm;
 
 test("every npm package that is a dependency is imported, and every one imported is a dependency", () => {
   const { dependencies, devDependencies } = JSON.parse(read("package.json"));
