@@ -4,88 +4,9 @@ import { join } from "node:path";
 import { type Duplex, PassThrough } from "node:stream";
 import { buffer, text } from "node:stream/consumers";
 import { after, before, describe, test } from "node:test";
-import type {
-  ContainerConfig,
-  ContainerStatus,
-  PodSandboxConfig,
-  Runtime,
-  RuntimeEvent,
-  SecurityContext,
-} from "./contract.ts";
+import type { PodSandboxConfig, RuntimeEvent } from "./contract.ts";
 
-/** An engine to put to the test; it has an image with busybox. */
-export interface ContractBed {
-  runtime: Runtime;
-  /** Of the test alone: logs and volumes go below it. */
-  dir: string;
-  /** `busybox`, by its id. */
-  imageId: string;
-  /** Whether containers are real processes. */
-  runs: "processes" | "nothing";
-  close(): Promise<void>;
-}
-
-let uids = 0;
-
-export function podOf(bed: Pick<ContractBed, "dir">, attempt = 0): PodSandboxConfig {
-  const uid = `00000000-0000-4000-8000-${String(process.pid * 1000 + ++uids).padStart(12, "0")}`;
-  const logDirectory = join(bed.dir, "logs", uid);
-  mkdirSync(logDirectory, { recursive: true });
-  return {
-    metadata: { name: `pod-${uids}`, namespace: "default", uid, attempt },
-    hostname: `pod-${uids}`,
-    logDirectory,
-    dns: { servers: ["10.96.0.10"], searches: ["default.svc.cluster.local"], options: ["ndots:5"] },
-    portMappings: [],
-    labels: { app: "suite" },
-    annotations: { "example.com/note": "kept" },
-    linux: {
-      cgroupParent: `kubepods/besteffort/pod${uid}`,
-      sysctls: {},
-      namespaces: { network: "pod", ipc: "pod", pid: "container" },
-      privileged: false,
-    },
-  };
-}
-
-export function containerOf(
-  bed: Pick<ContractBed, "imageId">,
-  command: readonly string[],
-  changes: Partial<Omit<ContainerConfig, "linux">> & {
-    security?: Partial<SecurityContext>;
-    resources?: ContainerConfig["linux"]["resources"];
-  } = {},
-): ContainerConfig {
-  const { security, resources, ...rest } = changes;
-  return {
-    metadata: { name: "main", attempt: 0 },
-    imageId: bed.imageId,
-    imageName: "busybox",
-    command: [...command],
-    env: [],
-    mounts: [],
-    labels: { tier: "main" },
-    annotations: { "example.com/hash": "abc" },
-    logPath: "main_0.log",
-    stdin: false,
-    stdinOnce: false,
-    tty: false,
-    ...rest,
-    linux: {
-      resources: resources ?? {},
-      security: {
-        privileged: false,
-        supplementalGroups: [],
-        readOnlyRootfs: false,
-        noNewPrivileges: false,
-        capabilities: { add: [], drop: [] },
-        seccomp: { type: "RuntimeDefault" },
-        procMount: "Default",
-        ...security,
-      },
-    },
-  };
-}
+import { type ContractBed, containerOf, podOf, untilExited } from "./contract-fixture.suite.ts";
 
 const forever = ["sleep", "1000"];
 /** An event that never comes fails its test, not the whole run. */
@@ -466,20 +387,4 @@ const byStream = (a: string, b: string) => (a.split(" ")[1]! < b.split(" ")[1]! 
 
 async function* once<T>(value: T): AsyncGenerator<T> {
   yield value;
-}
-
-/** The container's status once it has ended. */
-export function untilExited(runtime: Runtime, containerId: string): Promise<ContainerStatus> {
-  return new Promise((resolve, reject) => {
-    const look = async () => {
-      const status = await runtime.containerStatus(containerId);
-      if (status?.state !== "exited") return;
-      stop();
-      resolve(status);
-    };
-    const stop = runtime.onEvent((event) => {
-      if (event.type === "exited" && event.containerId === containerId) look().catch(reject);
-    });
-    look().catch(reject);
-  });
 }

@@ -5,8 +5,8 @@ import { copyFile, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promis
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { SystemClock, silentLog } from "../../base/index.ts";
-import type { ContractBed } from "../contract.suite.ts";
 import type { Runtime } from "../contract.ts";
+import type { ContractBed } from "../contract-fixture.suite.ts";
 import { unmountBelow } from "../linux/unmount-below.ts";
 import { purgeCgroups } from "../oci/cgroups/detect.ts";
 import { createCriRuntime } from "./index.ts";
