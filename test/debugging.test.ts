@@ -59,7 +59,7 @@ for (const version of versions) {
   });
 
   test(`kubectl ${version}: exec -it has a real terminal`, async () => {
-    const command = `stty rows 33 cols 99; KUBECONFIG=${cluster.kubeconfig} ${kubectlOf(version)} exec -it debugged -c box -- sh -c 'tty; stty size; exit 3'`;
+    const command = `stty rows 33 cols 99; KUBECONFIG=${cluster.kubeconfig} ${kubectlOf(version)} exec -it debugged -c box -- sh -c 'tty; i=0; until test "$(stty size 2>/dev/null)" = "33 99" || test $i -gt 500; do i=$((i+1)); done; stty size; exit 3'`;
     const { stdout, exitCode } = await run("script", ["-qefc", command, "/dev/null"]);
     assert.match(stdout, /\/dev\/pts\/\d+/);
     assert.match(stdout, /33 99/);

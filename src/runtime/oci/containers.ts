@@ -11,7 +11,7 @@ import {
 } from "../contract.ts";
 import { mountHolding, readMounts } from "../linux/mountinfo.ts";
 import { runTool } from "../linux/tool.ts";
-import { launchContainer } from "./conmon.ts";
+import { type ConmonLaunch, launchContainer } from "./conmon.ts";
 import { type EngineContext, newId, runtimeArgs } from "./context.ts";
 import { findDevices } from "./devices.ts";
 import { explainStartFailure, startErrorExitCode } from "./errors.ts";
@@ -202,8 +202,7 @@ export async function startContainer(context: EngineContext, record: ContainerRe
   const { id, config } = record;
   try {
     targetPidNamespace(context, config, record.sandboxId);
-    const tools = { launcher: context.launcher, syscalls: context.host.syscalls, clock };
-    const pid = await launchContainer(tools, {
+    const pid = await launch(context, record, {
       conmonPath: context.conmonPath,
       runtime: [...cgroups.launcher(record.cgroup), context.runtime.path, ...runtimeArgs(context)],
       id,
@@ -238,6 +237,21 @@ export async function startContainer(context: EngineContext, record: ContainerRe
         cause: error,
       },
     );
+  }
+}
+
+/**
+ * A launch that the last engine had begun when it was killed may end in the middle of this one, as conmon and the
+ * runtime live on: it is cleared away, and this one done again.
+ */
+async function launch(context: EngineContext, record: ContainerRecord, how: ConmonLaunch): Promise<number> {
+  const tools = { launcher: context.launcher, syscalls: context.host.syscalls, clock: context.clock };
+  try {
+    return await launchContainer(tools, how);
+  } catch (error) {
+    if (!/already exists/.test((error as Error).message)) throw error;
+    await endProcesses(context, record);
+    return launchContainer(tools, how);
   }
 }
 
