@@ -150,3 +150,17 @@ test("every npm package that is a dependency is imported, and every one imported
   const unknown = [...imported].filter((name) => !isBuiltin(name) && !known.includes(name));
   assert.deepEqual({ unused, unknown }, { unused: [], unknown: [] });
 });
+
+test("every file that a README, ARCHITECTURE or another document names is there", () => {
+  const below = (dir: string) =>
+    readdirSync(join(top, dir), { recursive: dir !== "." })
+      .map((name) => join(dir, String(name)))
+      .filter((path) => path.endsWith(".md"));
+  const documents = [".", "src", "docs", "bench", "tools", "test"].flatMap(below);
+  const missing = documents.flatMap((document) =>
+    [...read(document).matchAll(/`((?:src|test|bench|tools|docs)\/[\w./-]+)`/g)]
+      .filter(([, path]) => !existsSync(join(top, path!)))
+      .map(([, path]) => `${document}: ${path}`),
+  );
+  assert.deepEqual(missing, []);
+});
