@@ -1,4 +1,11 @@
 export * from "./contract.ts";
+export {
+  type CriRuntimeOptions,
+  type CriServer,
+  type CriServerOptions,
+  createCriRuntime,
+  serveCri,
+} from "./cri/index.ts";
 export type { ImageStore } from "./image-store.ts";
 export {
   createImageStore,

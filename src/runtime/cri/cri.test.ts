@@ -1,5 +1,4 @@
 import { join } from "node:path";
-import { servePortForward, serveRemoteCommand } from "../../streaming/index.ts";
 import { SystemClock, SystemRandom, silentLog } from "../../base/index.ts";
 import { contractSuite } from "../contract.suite.ts";
 import { createTestBed } from "../oci/test-bed.ts";
@@ -11,7 +10,6 @@ contractSuite("the oci engine behind CRI v1", async () => {
   const server = await serveCri({
     ...{ clock, random, log, runtime: bed.runtime, imagesDir: bed.dir },
     socketPath: join(bed.dir, "cri.sock"),
-    protocols: { serveRemoteCommand, servePortForward },
   });
   const runtime = await createCriRuntime({
     ...{ clock, log, endpoint: server.endpoint },

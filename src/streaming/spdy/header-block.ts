@@ -71,19 +71,38 @@ function decode(plain: Buffer): SpdyHeaders {
 
 /** CMF and FLG of zlib with a preset dictionary, and the dictionary's Adler-32. */
 const zlibStart = Buffer.from([0x78, 0xbb, 0xe3, 0xc6, 0xa7, 0xc2]);
-/**
- * A stored (not compressed) deflate block of the four bytes that say: no headers. Then an empty one, as after a sync flush:
- * Go's reader gives out what it has only at that.
- */
-const noHeaders = Buffer.from([0, 4, 0, 0xfb, 0xff, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff]);
+/** An empty stored block, as after a sync flush: Go's reader gives out what it has only at that. */
+const flush = Buffer.from([0, 0, 0, 0xff, 0xff]);
 
-/** Header blocks that say nothing: all that a server of Kubernetes' protocols has to answer. */
-export class EmptyHeaderWriter {
-  #started = false;
+/** All that a server of Kubernetes' protocols has to answer. */
+export const noHeaders: SpdyHeaders = new Map();
 
-  write(): Buffer {
-    if (this.#started) return noHeaders;
-    this.#started = true;
-    return Buffer.concat([zlibStart, noHeaders]);
+/** Writes header blocks as stored (not compressed) blocks of deflate: they are few and short. */
+export class HeaderWriter {
+  #isStarted = false;
+
+  /** Together below 64 KiB. */
+  write(headers: SpdyHeaders): Buffer {
+    const plain = encode(headers);
+    const stored = Buffer.alloc(5);
+    stored.writeUInt16LE(plain.length, 1);
+    stored.writeUInt16LE(~plain.length & 0xffff, 3);
+    const start = this.#isStarted ? [] : [zlibStart];
+    this.#isStarted = true;
+    return Buffer.concat([...start, stored, plain, flush]);
   }
+}
+
+function encode(headers: SpdyHeaders): Buffer {
+  const number = (value: number) => {
+    const bytes = Buffer.alloc(4);
+    bytes.writeUInt32BE(value);
+    return bytes;
+  };
+  const text = (value: string) => {
+    const bytes = Buffer.from(value);
+    return [number(bytes.length), bytes];
+  };
+  const pairs = [...headers].flatMap(([name, value]) => [...text(name), ...text(value)]);
+  return Buffer.concat([number(headers.size), ...pairs]);
 }

@@ -11,7 +11,7 @@ import {
   frameHeaderBytes,
   resetStatus,
 } from "./frames.ts";
-import { EmptyHeaderWriter, HeaderReader } from "./header-block.ts";
+import { HeaderReader, HeaderWriter, noHeaders } from "./header-block.ts";
 import { SpdyStream, type StreamHost } from "./stream.ts";
 
 /** Of one connection. A port-forward needs two for each connection through it. */
@@ -25,7 +25,8 @@ const bodyBytesMin: Record<number, number> = {
 };
 
 /**
- * The server's half of a SPDY/3.1 connection, over anything that carries bytes both ways.
+ * A half of a SPDY/3.1 connection, over anything that carries bytes both ways: the server's, which is told of the
+ * streams that come, or the client's, which opens them.
  *
  * - Flow control is the transport's: clients of Kubernetes (moby/spdystream) never send WINDOW_UPDATE, so waiting
  *   for one would wait for ever. A stream whose consumer is slow makes the connection wait, and nothing piles up.
@@ -34,10 +35,10 @@ const bodyBytesMin: Record<number, number> = {
 export class SpdySession implements StreamHost {
   readonly closed: Promise<void>;
   readonly #transport: Duplex;
-  readonly #onStream: (stream: SpdyStream) => void;
+  readonly #onStream: ((stream: SpdyStream) => void) | undefined;
   readonly #streams = new Map<number, SpdyStream>();
   readonly #headerReader = new HeaderReader();
-  readonly #headerWriter = new EmptyHeaderWriter();
+  readonly #headerWriter = new HeaderWriter();
   /** Streams that hold as much as they may. */
   readonly #full = new Set<SpdyStream>();
   readonly #drained: (() => void)[] = [];
@@ -53,7 +54,8 @@ export class SpdySession implements StreamHost {
   #frameLeft = 0;
   #control: Buffer[] = [];
 
-  constructor(transport: Duplex, onStream: (stream: SpdyStream) => void) {
+  /** The server's with `onStream`, the client's without. */
+  constructor(transport: Duplex, onStream?: (stream: SpdyStream) => void) {
     this.#transport = transport;
     this.#onStream = onStream;
     transport.on("data", (piece: Buffer) => this.#receive(piece));
@@ -68,6 +70,17 @@ export class SpdySession implements StreamHost {
       transport.once("close", resolve);
     });
     this.closed.then(() => this.#end());
+  }
+
+  /** The client's: a new stream. Names of headers are lower case. */
+  open(headers: ReadonlyMap<string, string>): SpdyStream {
+    const id = this.#lastStreamId === 0 ? 1 : this.#lastStreamId + 2;
+    this.#lastStreamId = id;
+    const stream = new SpdyStream(this, id, headers);
+    this.#streams.set(id, stream);
+    const noPriority = Buffer.alloc(2);
+    this.#send(controlFrame(controlTypes.synStream, id, 0, noPriority, this.#headerWriter.write(headers)));
+    return stream;
   }
 
   ping(id: number): void {
@@ -130,7 +143,7 @@ export class SpdySession implements StreamHost {
   }
 
   #end(): void {
-    for (const stream of this.#streams.values()) stream.resetByPeer();
+    for (const stream of this.#streams.values()) this.#endStream(stream);
     for (const done of this.#drained.splice(0)) done();
     this.#headerReader.close();
   }
@@ -199,7 +212,7 @@ export class SpdySession implements StreamHost {
   #frameEnd(frame: FrameHeader): void {
     this.#frame = undefined;
     if (frame.kind === "data") {
-      if (frame.flags & finFlag) this.#streams.get(frame.streamId)?.push(null);
+      if (frame.flags & finFlag) this.#streams.get(frame.streamId)?.endReading();
       return;
     }
     const body = this.#control.length === 1 ? this.#control[0]! : Buffer.concat(this.#control);
@@ -221,11 +234,12 @@ export class SpdySession implements StreamHost {
         this.#decode(body.subarray(4), () => {});
         return;
       case controlTypes.rstStream:
-        this.#streams.get(body.readUInt32BE(0) & 0x7fffffff)?.resetByPeer();
+        this.#endStream(this.#streams.get(body.readUInt32BE(0) & 0x7fffffff));
         return;
       case controlTypes.ping:
-        // An even id is the answer to ours.
-        if (body.readUInt32BE(0) % 2 === 1) this.ping(body.readUInt32BE(0));
+        // Odd ids are the client's: one with our parity is the answer to ours.
+        if ((body.readUInt32BE(0) % 2 === 1) === (this.#onStream !== undefined))
+          this.ping(body.readUInt32BE(0));
         return;
       default:
         // SETTINGS, WINDOW_UPDATE and GOAWAY ask nothing of this side: the client closes when it has all.
@@ -233,7 +247,18 @@ export class SpdySession implements StreamHost {
     }
   }
 
+  /** A server resets what it has answered to the end; what is on its way to a client's reader is still read. */
+  #endStream(stream: SpdyStream | undefined): void {
+    if (this.#onStream) stream?.resetByPeer();
+    else stream?.endByPeer();
+  }
+
   #synStream(body: Buffer, flags: number): void {
+    const onStream = this.#onStream;
+    if (!onStream) {
+      this.#fail();
+      return;
+    }
     const id = body.readUInt32BE(0) & 0x7fffffff;
     this.#decode(body.subarray(10), (headers) => {
       const isRefused = this.#isGoing || this.#streams.size >= streamsMax;
@@ -242,9 +267,9 @@ export class SpdySession implements StreamHost {
       if (isRefused) return this.#send(controlFrame(controlTypes.rstStream, id, resetStatus.refusedStream));
       const stream = new SpdyStream(this, id, headers);
       this.#streams.set(id, stream);
-      this.#send(controlFrame(controlTypes.synReply, id, this.#headerWriter.write()));
-      if (flags & finFlag) stream.push(null);
-      this.#onStream(stream);
+      this.#send(controlFrame(controlTypes.synReply, id, this.#headerWriter.write(noHeaders)));
+      if (flags & finFlag) stream.endReading();
+      onStream(stream);
     });
   }
 

@@ -20,12 +20,13 @@ export interface StreamHost {
   gone(stream: SpdyStream): void;
 }
 
-/** One stream of a session, opened by the client. Ending it and its reaching the end are each direction's own. */
+/** One stream of a session, which the client opened. Ending it and its reaching the end are each direction's own. */
 export class SpdyStream extends Duplex {
   readonly id: number;
   readonly headers: SpdyHeaders;
   readonly #host: StreamHost;
   #isResetByPeer = false;
+  #isReadingEnded = false;
 
   constructor(host: StreamHost, id: number, headers: SpdyHeaders) {
     super({ readableHighWaterMark: readAheadBytes, writableHighWaterMark: writeAheadBytes });
@@ -40,6 +41,24 @@ export class SpdyStream extends Duplex {
   resetByPeer(): void {
     this.#isResetByPeer = true;
     this.destroy();
+  }
+
+  /** From the session: nothing more comes and nothing is taken, but what came is there to be read. */
+  endByPeer(): void {
+    this.#isResetByPeer = true;
+    if (this.readableEnded || this.destroyed) {
+      this.destroy();
+      return;
+    }
+    this.once("end", () => this.destroy());
+    this.endReading();
+  }
+
+  /** From the session: the peer sends no more. */
+  endReading(): void {
+    if (this.#isReadingEnded) return;
+    this.#isReadingEnded = true;
+    this.push(null);
   }
 
   /** Gives the stream up, and tells the client so. */

@@ -1,5 +1,6 @@
 import type { Duplex } from "node:stream";
 import type { Clock, Log } from "../../../base/index.ts";
+import { openForwardedPort, runRemoteCommand } from "../../../streaming/index.ts";
 import {
   type ContainerConfig,
   type ContainerStats,
@@ -27,7 +28,6 @@ import type { Message } from "../wire/index.ts";
 import { CriConnection } from "./connection.ts";
 import { RuntimeEvents } from "./events.ts";
 import { CriImages } from "./images.ts";
-import { attachByUrl, execByUrl, portForwardByUrl } from "./streams.ts";
 
 export interface CriRuntimeOptions {
   /** `unix:///run/containerd/containerd.sock` */
@@ -347,7 +347,7 @@ class CriRuntime implements Runtime {
   ): Promise<{ exitCode: number }> {
     const request = { containerId, cmd: command, tty, ...wantedStreams(streams, tty) };
     const { url } = await this.#as("Internal", this.#connection.runtime("Exec", request));
-    return execByUrl(url, { tty }, streams, signal);
+    return runRemoteCommand(url, { ...streams, tty }, signal);
   }
 
   async attach(
@@ -358,8 +358,9 @@ class CriRuntime implements Runtime {
   ): Promise<{ exitCode: number }> {
     const request = { containerId, tty, ...wantedStreams(streams, tty) };
     const { url } = await this.#as("Internal", this.#connection.runtime("Attach", request));
-    await attachByUrl(url, { tty }, streams, signal);
-    await this.#events.look();
+    await runRemoteCommand(url, { ...streams, tty }, signal);
+    if (signal.aborted) return { exitCode: 0 };
+    await this.#events.untilExited(containerId);
     return { exitCode: (await this.containerStatus(containerId))?.exitCode ?? 0 };
   }
 
@@ -368,7 +369,7 @@ class CriRuntime implements Runtime {
       "Internal",
       this.#connection.runtime("PortForward", { podSandboxId, port: [port] }),
     );
-    return portForwardByUrl(url, port);
+    return openForwardedPort(url, port);
   }
 
   #own(): Record<string, string> {

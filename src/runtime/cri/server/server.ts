@@ -9,7 +9,7 @@ import { ContainerEvents } from "./events.ts";
 import { grpcService } from "./grpc.ts";
 import { imageHandlers } from "./images.ts";
 import { runtimeHandlers } from "./runtime-service.ts";
-import { type StreamProtocols, StreamServer } from "./streams.ts";
+import { StreamServer } from "./streams.ts";
 
 export interface CriServerOptions {
   runtime: Runtime;
@@ -17,7 +17,6 @@ export interface CriServerOptions {
   socketPath: string;
   /** Where images are kept, for ImageFsInfo. */
   imagesDir: string;
-  protocols: StreamProtocols;
   clock: Clock;
   random: Random;
   log: Log;
@@ -38,7 +37,7 @@ export async function serveCri(options: CriServerOptions): Promise<CriServer> {
   const { runtime, clock, random, socketPath } = options;
   const log = options.log.child({ room: "cri" });
   await takeOver(socketPath);
-  const streams = new StreamServer({ runtime, protocols: options.protocols, clock, random, log });
+  const streams = new StreamServer({ runtime, clock, random, log });
   await streams.listen();
   const events = new ContainerEvents({ runtime, clock, log });
   const context: CriContext = { runtime, clock, log, events };

@@ -2,7 +2,8 @@ import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Clock, Log, Random, Timer } from "../../../base/index.ts";
-import { type Runtime, RuntimeError, type RuntimeStreams } from "../../contract.ts";
+import { servePortForward, serveRemoteCommand } from "../../../streaming/index.ts";
+import { type Runtime, RuntimeError } from "../../contract.ts";
 import type { Message } from "../wire/index.ts";
 
 /** Of an upgraded connection. */
@@ -12,28 +13,6 @@ interface UpgradedRequest {
   head: Buffer;
   clock: Clock;
   log: Log;
-}
-
-/**
- * The servers of Kubernetes' streaming protocols, which are a room above this one. Both resolve once the connection
- * is done with, and never reject.
- */
-export interface StreamProtocols {
-  serveRemoteCommand(
-    options: UpgradedRequest & {
-      stdin: boolean;
-      stdout: boolean;
-      stderr: boolean;
-      tty: boolean;
-      run: (streams: RuntimeStreams, signal: AbortSignal) => Promise<{ exitCode: number }>;
-    },
-  ): Promise<void>;
-  servePortForward(
-    options: UpgradedRequest & {
-      ports?: readonly number[];
-      connect: (port: number, signal: AbortSignal) => Promise<Duplex>;
-    },
-  ): Promise<void>;
 }
 
 /** As cri-streaming: a URL is for its first use, within a minute, and a thousand may wait. */
@@ -50,14 +29,13 @@ type StreamRequest =
  * whoever comes with it (the API server, `crictl`) is served. On loopback only.
  */
 export class StreamServer {
-  readonly #options: { runtime: Runtime; protocols: StreamProtocols; clock: Clock; random: Random; log: Log };
+  readonly #options: { runtime: Runtime; clock: Clock; random: Random; log: Log };
   readonly #server: Server;
   readonly #waiting = new Map<string, { request: StreamRequest; expiry: Timer }>();
   readonly #sockets = new Set<Socket>();
 
   constructor(options: {
     runtime: Runtime;
-    protocols: StreamProtocols;
     clock: Clock;
     random: Random;
     log: Log;
@@ -113,11 +91,11 @@ export class StreamServer {
   }
 
   #serve(wanted: StreamRequest, upgraded: UpgradedRequest): Promise<void> {
-    const { runtime, protocols } = this.#options;
+    const { runtime } = this.#options;
     switch (wanted.do) {
       case "exec": {
         const { containerId, cmd: command, ...streams } = wanted.request;
-        return protocols.serveRemoteCommand({
+        return serveRemoteCommand({
           ...upgraded,
           ...streams,
           run: (std, signal) => runtime.exec(containerId, { command, tty: streams.tty }, std, signal),
@@ -125,7 +103,7 @@ export class StreamServer {
       }
       case "attach": {
         const { containerId, ...streams } = wanted.request;
-        return protocols.serveRemoteCommand({
+        return serveRemoteCommand({
           ...upgraded,
           ...streams,
           run: (std, signal) => runtime.attach(containerId, { tty: streams.tty }, std, signal),
@@ -133,7 +111,7 @@ export class StreamServer {
       }
       case "portforward": {
         const { podSandboxId, port: ports } = wanted.request;
-        return protocols.servePortForward({
+        return servePortForward({
           ...upgraded,
           ...(ports.length > 0 && { ports }),
           connect: (port) => runtime.portForward(podSandboxId, port),

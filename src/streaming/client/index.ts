@@ -1,0 +1,2 @@
+export { openForwardedPort } from "./port-forward.ts";
+export { runRemoteCommand } from "./remote-command.ts";
