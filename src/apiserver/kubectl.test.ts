@@ -120,7 +120,8 @@ test("kubectl get -w prints each change, and wait returns when it has come", asy
   const kubectl = (args: string, input?: string) =>
     runKubectl(binary, cluster.kubeconfigFile, args.split(" "), input);
   const watch = spawn(binary, ["get", "pods", "-w", "--no-headers", "-o", "name"], {
-    env: { PATH: process.env["PATH"], KUBECONFIG: cluster.kubeconfigFile },
+    // Without a home it keeps its cache where it is.
+    env: { PATH: process.env["PATH"], HOME: cluster.dir, KUBECONFIG: cluster.kubeconfigFile },
   });
   try {
     const seen = (async () => {

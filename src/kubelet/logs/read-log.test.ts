@@ -32,7 +32,7 @@ test("parts of a line are joined, and a torn last line is left out", () =>
   inFolder(async (path) => {
     await writeFile(
       path,
-      line(1, "one ", "stdout", "P") + line(1, "line", "stdout", "F") + line(2, "") + "2026-01-01T0",
+      `${line(1, "one ", "stdout", "P") + line(1, "line", "stdout", "F") + line(2, "")}2026-01-01T0`,
     );
     assert.equal(await text(path), "one line\n\n");
     assert.equal(await text(path, { timestamps: true }), `${at(1)} one line\n${at(2)} \n`);

@@ -112,8 +112,12 @@ export class Launcher {
 
   #finished(line: string): void {
     const [id, code] = line.split(" ").map(Number);
-    if (code === undefined) return this.#jobs.get(id!)?.opened?.();
-    this.#jobs.get(id!)?.exited(code);
+    const job = this.#jobs.get(id!);
+    if (code === undefined) {
+      job?.opened?.();
+      return;
+    }
+    job?.exited(code);
     this.#jobs.delete(id!);
     if (this.#jobs.size === 0 && this.#shell) this.#idle(this.#shell);
   }
