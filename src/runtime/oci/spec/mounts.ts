@@ -1,9 +1,8 @@
-import { type Mount, type NamespaceOptions, RuntimeError } from "../../contract.ts";
+import { type Mount, RuntimeError } from "../../contract.ts";
 import type { OciMount } from "./oci-spec.ts";
 
 export interface MountInput {
   mounts: readonly Mount[];
-  namespaces: NamespaceOptions;
   privileged: boolean;
   shmPath: string;
   resolvConfPath: string;
@@ -26,7 +25,7 @@ export function containerMounts(input: MountInput): OciMount[] {
   return [...defaults, ...wanted.sort((a, b) => depth(a) - depth(b))];
 }
 
-function defaultMounts({ namespaces, privileged, shmPath, resolvConfPath, cgroup }: MountInput): OciMount[] {
+function defaultMounts({ privileged, shmPath, resolvConfPath, cgroup }: MountInput): OciMount[] {
   const sysAccess = privileged ? "rw" : "ro";
   return [
     { destination: "/proc", type: "proc", source: "proc", options: ["nosuid", "noexec", "nodev"] },
@@ -42,14 +41,8 @@ function defaultMounts({ namespaces, privileged, shmPath, resolvConfPath, cgroup
       source: "devpts",
       options: ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"],
     },
-    namespaces.ipc === "node"
-      ? bind("/dev/mqueue", "/dev/mqueue", ["rbind", "nosuid", "noexec", "nodev"])
-      : {
-          destination: "/dev/mqueue",
-          type: "mqueue",
-          source: "mqueue",
-          options: ["nosuid", "noexec", "nodev"],
-        },
+    // Of the container's IPC namespace, be it the host's: many a host has not mounted its own.
+    { destination: "/dev/mqueue", type: "mqueue", source: "mqueue", options: ["nosuid", "noexec", "nodev"] },
     {
       destination: "/sys",
       type: "sysfs",

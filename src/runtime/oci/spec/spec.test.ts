@@ -145,7 +145,6 @@ test("the default seccomp profile opens with capabilities, and privileged or Unc
 });
 
 const noMounts = {
-  namespaces: { network: "pod", ipc: "pod", pid: "container" } as const,
   privileged: false,
   shmPath: "/run/shm",
   resolvConfPath: "/run/resolv.conf",

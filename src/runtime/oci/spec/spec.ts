@@ -108,7 +108,6 @@ export function buildSpec(input: SpecInput): OciSpec {
     root: { path: input.rootfsPath, readonly: security.readOnlyRootfs },
     mounts: containerMounts({
       mounts: config.mounts,
-      namespaces: sandbox.linux.namespaces,
       privileged: security.privileged,
       shmPath: input.shmPath,
       resolvConfPath: input.resolvConfPath,
