@@ -1,19 +1,17 @@
 import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
+import { readProcessStat, startTicksOf } from "../../base/index.ts";
 import type { ProcessIdentity } from "./records.ts";
 
 /** Who runs as `pid` now; `undefined` when nobody does. */
 export function identify(pid: number): ProcessIdentity | undefined {
-  const stat = readStat(pid);
+  const stat = readProcessStat(pid);
   return stat && { pid, startTicks: stat.startTicks };
 }
 
 /** Whether this very process still runs: a zombie has ended. */
 export function isAlive(process: ProcessIdentity): boolean {
-  const stat = readStat(process.pid);
-  return (
-    stat !== undefined && stat.startTicks === process.startTicks && stat.state !== "Z" && stat.state !== "X"
-  );
+  return startTicksOf(process.pid) === process.startTicks;
 }
 
 /** Signals this very process; `false` when it has ended. Between check and signal a pid is not given out again: pids go round. */
@@ -37,17 +35,6 @@ export async function killNamed(pidFile: string, id: string): Promise<void> {
   if (!command!.includes(id) && !cgroup!.includes(id)) return;
   const target = identify(pid);
   if (target) signalProcess(target, "SIGKILL");
-}
-
-function readStat(pid: number): { state: string; startTicks: string } | undefined {
-  try {
-    const text = readFileSync(`/proc/${pid}/stat`, "utf8");
-    // The command's name is in parentheses and may hold anything.
-    const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
-    return { state: fields[0]!, startTicks: fields[19]! };
-  } catch {
-    return undefined;
-  }
 }
 
 /** Of this boot; pids and start times mean nothing in another. */
