@@ -62,6 +62,8 @@ export const podFeatures: readonly PodFeature[] = [
     "spec.os.name",
     "spec.containers",
     "spec.initContainers",
+    "spec.ephemeralContainers",
+    "spec.ephemeralContainers[*].targetContainerName",
     "spec.overhead",
   ),
   spec("rejected", "runtimeClassName", "runtime classes are not served yet", ({ runtimeClassName }) =>
