@@ -25,14 +25,14 @@ import {
   SystemClock,
   SystemRandom,
 } from "./base/index.ts";
-import type {
-  ClusterModule,
-  ClusterOptions,
-  ClusterStatus,
-  DataDir,
-  ImageRow,
-  Images,
-  RunningCluster,
+import {
+  type ClusterModule,
+  type ClusterOptions,
+  type ClusterStatus,
+  type DataDir,
+  type Images,
+  imagesOf,
+  type RunningCluster,
 } from "./cli/index.ts";
 import {
   createClient,
@@ -51,7 +51,6 @@ import { createBridgeNetwork, purgeBridgeNetwork } from "./network/index.ts";
 import {
   createImageStore,
   createOciRuntime,
-  type Image,
   type OpenImageStore,
   type PodNetwork,
   purgeOciRuntime,
@@ -97,13 +96,21 @@ async function startCluster(options: ClusterOptions): Promise<RunningCluster> {
   const ended = createLifetime();
   const { id } = instanceOf(dir);
 
-  const network = await createBridgeNetwork({ dir: dir.network, id, outside: "reachable", log });
-  const [store, pki, images] = await Promise.all([
+  // What waits for the kernel, for children or for the disk does so together.
+  const networkReady = createBridgeNetwork({ dir: dir.network, id, outside: "reachable", log });
+  const imagesReady = openImageStore(dir, log, () => inUse());
+  const runtimeReady = Promise.all([networkReady, imagesReady]).then(([network, images]) =>
+    openRuntime(dir, { images, network, log }),
+  );
+  const pkiReady = networkReady.then(({ gateway }) =>
+    ensurePki(dir.pki, { clock, nodeName: options.nodeName, sans: [gateway] }),
+  );
+  const [network, images, store, pki] = await Promise.all([
+    networkReady,
+    imagesReady,
     options.store === "memory" ? createMemoryStore({ clock }) : openLmdbStore({ dir: dir.store, clock, log }),
-    ensurePki(dir.pki, { clock, nodeName: options.nodeName, sans: [network.gateway] }),
-    openImageStore(dir, log, () => inUse()),
+    pkiReady,
   ]);
-  const runtimeReady = openRuntime(dir, { images, network, log });
   runtimeReady.catch(() => {});
 
   let kubelet: Kubelet | undefined;
@@ -127,9 +134,10 @@ async function startCluster(options: ClusterOptions): Promise<RunningCluster> {
       name: dir.isDefault ? "peapod" : `peapod-${id}`,
     }),
   );
-  await startControllers(api, pki, log, ended.signal);
-
-  const runtime = await runtimeReady;
+  const registryReady = existsSync(dir.registry)
+    ? ensureLocalRegistry({ dir: dir.registry, clock, images: [] })
+    : undefined;
+  const [runtime] = await Promise.all([runtimeReady, startControllers(api, pki, log, ended.signal)]);
   const inUse = async () => new Set((await runtime.listContainers()).map((c) => c.imageId));
   const nodeTransport = api.server.transportFor(users.node(options.nodeName));
   kubelet = createKubelet({
@@ -154,8 +162,7 @@ async function startCluster(options: ClusterOptions): Promise<RunningCluster> {
     resolvConf: readFileSync("/etc/resolv.conf", "utf8"),
     kubernetesService: { host: network.gateway, port },
   });
-  await kubelet.start(ended.signal);
-  if (existsSync(dir.registry)) await ensureLocalRegistry({ dir: dir.registry, clock, images: [] });
+  await Promise.all([kubelet.start(ended.signal), registryReady]);
 
   return new Cluster({
     options,
@@ -399,22 +406,6 @@ async function openImageStore(
 ): Promise<OpenImageStore> {
   const registries = await readRegistriesConfig(dir.registries);
   return createImageStore({ dir: dir.images, clock, log, registries, inUse });
-}
-
-const rowOf = (image: Image): ImageRow => ({
-  id: image.id,
-  tags: image.repoTags,
-  digests: image.repoDigests,
-  sizeBytes: image.sizeBytes,
-});
-
-function imagesOf(store: OpenImageStore): Images {
-  return {
-    list: async () => (await store.list()).map(rowOf),
-    load: async (path, { tag }) => (await store.load(path, { tag })).map(rowOf),
-    pull: async (name) => rowOf(await store.pull(name, {})),
-    remove: (name) => store.remove(name),
-  };
 }
 
 export const clusterModule: ClusterModule = {

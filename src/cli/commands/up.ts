@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
-import { mkdirSync, openSync, readFileSync } from "node:fs";
+import { mkdirSync, openSync, readFileSync, watch } from "node:fs";
 import { createServer } from "node:net";
+import { basename } from "node:path";
 import { startTicksOf } from "../../base/index.ts";
 import type { ClusterOptions, RunningCluster } from "../cluster.ts";
 import type { CommandContext } from "../context.ts";
@@ -125,18 +126,23 @@ async function upDetached(context: CommandContext, options: UpOptions): Promise<
 /** The run file says when; the child's exit says that it never will. */
 function childReady(context: CommandContext, child: ReturnType<typeof spawn>): Promise<void> {
   return new Promise((resolve, reject) => {
-    const fail = (message: string) => {
-      clearInterval(poll);
-      clearTimeout(limit);
-      reject(new UserError(`${message}\n${tailOf(context.dir.log)}`, { remedy: `see ${context.dir.log}` }));
-    };
-    const poll = setInterval(() => {
-      if (runningProcess(context.dir)?.readyAt === undefined) return;
-      clearInterval(poll);
+    const finish = () => {
+      watcher.close();
       clearTimeout(limit);
       child.removeAllListeners();
+    };
+    const fail = (message: string) => {
+      finish();
+      reject(new UserError(`${message}\n${tailOf(context.dir.log)}`, { remedy: `see ${context.dir.log}` }));
+    };
+    const look = () => {
+      if (runningProcess(context.dir)?.readyAt === undefined) return;
+      finish();
       resolve();
-    }, 10);
+    };
+    const watcher = watch(context.dir.root, (_, name) => {
+      if (name === null || name === basename(context.dir.run)) look();
+    });
     const limit = setTimeout(() => fail(`not ready after ${readyMsMax / 1000} s`), readyMsMax);
     child.once("error", (error) => fail(error.message));
     child.once("exit", (code, signal) =>
