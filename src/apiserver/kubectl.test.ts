@@ -4,7 +4,7 @@ import { Readable } from "node:stream";
 import { after, before, test } from "node:test";
 import type { NodeApi } from "../client/index.ts";
 import { startTestCluster, type TestCluster } from "./testing/cluster.ts";
-import { kubectlBinary, runKubectl } from "./testing/kubectl.ts";
+import { kubectlBinary, runKubectl } from "./testing/kubectl.suite.ts";
 
 const pod = `
 apiVersion: v1
