@@ -17,12 +17,26 @@ export interface Parsed {
 /** Strict JSON. Throws a 400 with the parser's reason. */
 export function parseJson(bytes: Buffer, options: ParseOptions = {}): Parsed {
   const text = bytes.toString("utf8");
-  let value: unknown;
   try {
-    value = JSON.parse(text);
+    return checked(bytes, text, JSON.parse(text), options);
   } catch (error) {
-    throw badRequest(`the object provided is not valid JSON: ${(error as Error).message}`);
+    if (!(error instanceof SyntaxError)) throw error;
+    throw badRequest(`the object provided is not valid JSON: ${error.message}`);
   }
+}
+
+/** As {@link parseJson}; undefined for what is no JSON. */
+export function parseJsonIfValid(bytes: Buffer, options: ParseOptions = {}): Parsed | undefined {
+  const text = bytes.toString("utf8");
+  try {
+    return checked(bytes, text, JSON.parse(text), options);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    return undefined;
+  }
+}
+
+function checked(bytes: Buffer, text: string, value: unknown, options: ParseOptions): Parsed {
   // A text shorter than the limit cannot be nested deeper.
   if (options.duplicates !== "find") {
     if (bytes.length > jsonDepthMax) scan(bytes);
