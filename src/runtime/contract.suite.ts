@@ -186,6 +186,26 @@ export function contractSuite(name: string, make: () => Promise<ContractBed>, sk
       }),
     );
 
+    real("a container that joins its target's PID namespace sees its processes, and ends with it", () =>
+      withPod(async (sandboxId, pod) => {
+        const target = await started(sandboxId, pod, ["sleep", "1234"]);
+        const guest = (name: string) => {
+          const changes = { metadata: { name, attempt: 0 }, logPath: `${name}_0.log` };
+          const config = containerOf(bed, forever, changes);
+          return { ...config, linux: { ...config.linux, pidNamespaceOf: target } };
+        };
+        const id = await bed.runtime.createContainer(sandboxId, guest("guest"), pod);
+        await bed.runtime.startContainer(id);
+        const { stdout } = await bed.runtime.execSync(id, ["ps"], {});
+        assert.match(stdout.toString(), /^ +1 .*sleep 1234$/m);
+        await bed.runtime.stopContainer(target, { graceS: 0 });
+        assert.equal((await untilExited(bed.runtime, id)).exitCode, 137);
+        await assert.rejects(bed.runtime.createContainer(sandboxId, guest("late"), pod), {
+          name: "RuntimeError",
+        });
+      }),
+    );
+
     real("a command that is not there is a StartError with a message", () =>
       withPod(async (sandboxId, pod) => {
         const id = await bed.runtime.createContainer(sandboxId, containerOf(bed, ["no-such-command"]), pod);

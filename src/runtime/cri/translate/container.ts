@@ -7,7 +7,7 @@ import {
 } from "../../contract.ts";
 import type { Message, Sparse } from "../wire/index.ts";
 import { resourcesFromCri, resourcesToCri } from "./resources.ts";
-import { securityFromCri, securityToCri } from "./security.ts";
+import { pidTargetFromCri, securityFromCri, securityToCri } from "./security.ts";
 import { fromNs, toNs } from "./time.ts";
 
 type Propagation = Message<"Mount">["propagation"];
@@ -54,7 +54,7 @@ export function containerToCri(
     stopSignal: signalToCri(config.stopSignal),
     linux: {
       resources: resourcesToCri(config.linux.resources),
-      securityContext: securityToCri(config.linux.security, namespaces),
+      securityContext: securityToCri(config.linux.security, namespaces, config.linux.pidNamespaceOf),
     },
   };
 }
@@ -65,6 +65,7 @@ export function containerFromCri(config: Message<"ContainerConfig">, imageId: st
     throw new RuntimeError("InvalidArgument", "a container needs metadata with a name");
   if (config.CDIDevices.length > 0)
     throw new RuntimeError("InvalidArgument", "CDI devices are not supported");
+  const pidNamespaceOf = pidTargetFromCri(config.linux?.securityContext?.namespaceOptions ?? null);
   return {
     metadata: config.metadata,
     imageId,
@@ -85,6 +86,7 @@ export function containerFromCri(config: Message<"ContainerConfig">, imageId: st
     linux: {
       resources: resourcesFromCri(config.linux?.resources ?? null),
       security: securityFromCri(config.linux?.securityContext ?? null),
+      ...(pidNamespaceOf !== undefined && { pidNamespaceOf }),
     },
   };
 }

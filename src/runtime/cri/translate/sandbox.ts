@@ -1,7 +1,13 @@
 import { type PodSandboxConfig, type PodSandboxStatus, RuntimeError } from "../../contract.ts";
 import type { Message, Sparse } from "../wire/index.ts";
 import { resourcesFromCri, resourcesToCri } from "./resources.ts";
-import { namespacesFromCri, namespacesToCri, seccompFromCri, seccompToCri } from "./security.ts";
+import {
+  namespacesFromCri,
+  namespacesToCri,
+  pidTargetFromCri,
+  seccompFromCri,
+  seccompToCri,
+} from "./security.ts";
 import { fromNs, toNs } from "./time.ts";
 
 export function sandboxToCri(
@@ -42,6 +48,8 @@ export function sandboxFromCri(config: Message<"PodSandboxConfig"> | null): PodS
       "InvalidArgument",
       "a user of the sandbox's own is not supported: it runs no process",
     );
+  if (pidTargetFromCri(security?.namespaceOptions ?? null) !== undefined)
+    throw new RuntimeError("InvalidArgument", "a sandbox has no target container");
   const seccomp = seccompFromCri(security?.seccomp ?? null);
   const resources = config.linux?.resources;
   return {

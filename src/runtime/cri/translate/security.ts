@@ -42,17 +42,19 @@ export function namespacesFromCri(options: Message<"NamespaceOption"> | null): N
 function pidMode(options: Message<"NamespaceOption"> | null): NamespaceOptions["pid"] {
   switch (options?.pid) {
     case "CONTAINER":
+    // A guest of one among containers that have their own.
+    case "TARGET":
       return "container";
     case "NODE":
       return "node";
-    case "TARGET":
-      throw new RuntimeError(
-        "Unsupported",
-        "the PID namespace of another container (TARGET) is not supported",
-      );
     default:
       return "pod";
   }
+}
+
+/** The container whose PID namespace is to be joined. */
+export function pidTargetFromCri(options: Message<"NamespaceOption"> | null): string | undefined {
+  return options?.pid === "TARGET" ? options.targetId : undefined;
 }
 
 function userNamespace(user: Message<"UserNamespace"> | null): NamespaceOptions["user"] {
@@ -80,11 +82,15 @@ export function seccompFromCri(profile: Message<"SecurityProfile"> | null): Secc
 export function securityToCri(
   security: SecurityContext,
   namespaces: NamespaceOptions,
+  pidTarget: string | undefined,
 ): Sparse<"LinuxContainerSecurityContext"> {
   const isMasked = security.procMount === "Default" && !security.privileged;
   return {
     privileged: security.privileged,
-    namespaceOptions: namespacesToCri(namespaces),
+    namespaceOptions: {
+      ...namespacesToCri(namespaces),
+      ...(pidTarget !== undefined && { pid: "TARGET", targetId: pidTarget }),
+    },
     runAsUser: wrapped(security.runAsUser),
     runAsGroup: wrapped(security.runAsGroup),
     runAsUsername: security.runAsUsername,
