@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -29,7 +28,6 @@ import {
   type ClusterModule,
   type ClusterOptions,
   type ClusterStatus,
-  type DataDir,
   type Images,
   imagesOf,
   type RunningCluster,
@@ -45,19 +43,19 @@ import {
   pods,
 } from "./client/index.ts";
 import { createControllers } from "./controllers/index.ts";
+import {
+  chooseEndpoint,
+  instanceOf,
+  openImageStore,
+  openRuntime,
+  purgeEngine,
+  remoteImages,
+  serveRuntime,
+} from "./engine.ts";
 import { createKubelet, type Kubelet } from "./kubelet/index.ts";
 import { serviceUnavailable } from "./machinery/index.ts";
 import { createBridgeNetwork, purgeBridgeNetwork } from "./network/index.ts";
-import {
-  createImageStore,
-  createOciRuntime,
-  type OpenImageStore,
-  type PodNetwork,
-  purgeOciRuntime,
-  type Runtime,
-  readRegistriesConfig,
-  unmountBelow,
-} from "./runtime/index.ts";
+import { type OpenImageStore, type Runtime, unmountBelow } from "./runtime/index.ts";
 import { Scheduler } from "./scheduler/index.ts";
 import { createMemoryStore, openLmdbStore, type Store } from "./store/index.ts";
 import { ensureLocalRegistry, stopLocalRegistry } from "./testing/index.ts";
@@ -72,12 +70,6 @@ const random = new SystemRandom();
 
 /** As upstream's default for `--secure-port`; taken when it is free and no port was asked for. */
 const portDefault = 6443;
-
-/** A cluster's own name on this host, for links, tables, cgroups and mounts: short, and the same at every start. */
-export function instanceOf(dir: DataDir): { id: string; runDir: string; cgroupRoot: string } {
-  const id = createHash("sha256").update(dir.root).digest("hex").slice(0, 8);
-  return { id, runDir: `/run/peapod/${id}`, cgroupRoot: `peapod-${id}` };
-}
 
 /** Components of this process, as they are known to authorization. */
 const users = {
@@ -95,12 +87,13 @@ async function startCluster(options: ClusterOptions): Promise<RunningCluster> {
   const log = createLog(options.logLevel);
   const ended = createLifetime();
   const { id } = instanceOf(dir);
+  const endpoint = chooseEndpoint(dir, options.runtimeEndpoint);
 
   // What waits for the kernel, for children or for the disk does so together.
   const networkReady = createBridgeNetwork({ dir: dir.network, id, outside: "reachable", log });
   const imagesReady = openImageStore(dir, log, () => inUse());
   const runtimeReady = Promise.all([networkReady, imagesReady]).then(([network, images]) =>
-    openRuntime(dir, { images, network, log }),
+    openRuntime(dir, { images, network, log, endpoint }),
   );
   const pkiReady = networkReady.then(({ gateway }) =>
     ensurePki(dir.pki, { clock, nodeName: options.nodeName, sans: [gateway] }),
@@ -172,6 +165,7 @@ async function startCluster(options: ClusterOptions): Promise<RunningCluster> {
     store,
     runtime,
     images,
+    shownImages: endpoint === undefined ? images : remoteImages(runtime),
     network,
     ended,
   });
@@ -317,7 +311,7 @@ class Cluster implements RunningCluster {
     this.#parts = parts;
     this.url = parts.url;
     this.port = parts.port;
-    this.images = imagesOf(parts.images);
+    this.images = imagesOf(parts.shownImages);
   }
 
   async ready(signal: AbortSignal): Promise<void> {
@@ -377,6 +371,8 @@ interface Parts {
   store: Store;
   runtime: Runtime;
   images: OpenImageStore;
+  /** Those that pods are made from. */
+  shownImages: Parameters<typeof imagesOf>[0];
   network: { podCidr: string };
   ended: AbortController;
 }
@@ -391,25 +387,9 @@ async function stopSandboxes(runtime: Runtime): Promise<void> {
   await Promise.all(sandboxes.map((sandbox) => runtime.stopPodSandbox(sandbox.id)));
 }
 
-function openRuntime(
-  dir: DataDir,
-  parts: { images: OpenImageStore; network: PodNetwork; log: Log },
-): Promise<Runtime> {
-  const { runDir, cgroupRoot } = instanceOf(dir);
-  return createOciRuntime({ dir: dir.runtime, runDir, cgroupRoot, clock, random, ...parts });
-}
-
-async function openImageStore(
-  dir: DataDir,
-  log: Log,
-  inUse: () => Promise<Set<string>>,
-): Promise<OpenImageStore> {
-  const registries = await readRegistriesConfig(dir.registries);
-  return createImageStore({ dir: dir.images, clock, log, registries, inUse });
-}
-
 export const clusterModule: ClusterModule = {
   startCluster,
+  serveRuntime,
   openImages: async (dir) => {
     const store = await openImageStore(dir, createLog("error"), async () => new Set());
     return imagesOf(store);
@@ -419,14 +399,15 @@ export const clusterModule: ClusterModule = {
     const { id } = instanceOf(dir);
     const network = await createBridgeNetwork({ dir: dir.network, id, outside: "reachable", log });
     const images = await openImageStore(dir, log, async () => new Set());
-    const runtime = await openRuntime(dir, { images, network, log });
+    const endpoint = chooseEndpoint(dir, undefined);
+    const runtime = await openRuntime(dir, { images, network, log, endpoint });
     await stopSandboxes(runtime);
     await stopLocalRegistry({ dir: dir.registry, clock });
     await runtime.close();
   },
   purge: async (dir) => {
-    const { id, runDir, cgroupRoot } = instanceOf(dir);
-    await purgeOciRuntime({ dir: dir.runtime, runDir, cgroupRoot, clock });
+    const { id } = instanceOf(dir);
+    await purgeEngine(dir);
     await purgeBridgeNetwork({ dir: dir.network, id });
     await stopLocalRegistry({ dir: dir.registry, clock });
     // Volumes of pods and what is kept in memory.

@@ -3,6 +3,11 @@ import type { DataDir } from "./data-dir.ts";
 /** What the command line needs of the composition root, which it never imports: it is handed in by `main.ts`. */
 export interface ClusterModule {
   startCluster(options: ClusterOptions): Promise<RunningCluster>;
+  /** Serves the container engine alone, as CRI v1 on a unix socket. Containers run on when it closes. */
+  serveRuntime(
+    dir: DataDir,
+    options: { socketPath: string; logLevel: ClusterOptions["logLevel"] },
+  ): Promise<{ endpoint: string; close(): Promise<void> }>;
   /** The images of a cluster that is not running. */
   openImages(dir: DataDir): Promise<Images>;
   /** Ends the pods of a cluster whose process is gone. */
@@ -18,6 +23,8 @@ export interface ClusterOptions {
   store: "lmdb" | "memory";
   logLevel: "debug" | "info" | "warn" | "error";
   nodeName: string;
+  /** `unix:///run/containerd/containerd.sock`: the engine to drive by CRI, in place of Peapod's own. */
+  runtimeEndpoint?: string;
   version: string;
 }
 

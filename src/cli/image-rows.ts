@@ -9,7 +9,7 @@ const rowOf = (image: Image): ImageRow => ({
 });
 
 /** A store's images as the command line shows them. */
-export function imagesOf(store: OpenImageStore): Images {
+export function imagesOf(store: Pick<OpenImageStore, "list" | "load" | "pull" | "remove">): Images {
   return {
     list: async () => (await store.list()).map(rowOf),
     load: async (path, { tag }) => (await store.load(path, { tag })).map(rowOf),

@@ -4,6 +4,7 @@ import { type DemoImages, demo } from "./commands/demo.ts";
 import { doctor } from "./commands/doctor.ts";
 import { down } from "./commands/down.ts";
 import { imageList, imageLoad, imagePull, imageRemove } from "./commands/image.ts";
+import { runtime } from "./commands/runtime.ts";
 import { setup } from "./commands/setup.ts";
 import { status } from "./commands/status.ts";
 import { up } from "./commands/up.ts";
@@ -45,6 +46,7 @@ export function createProgram(options: ProgramOptions, exit: (code: number) => v
     .option("--kubeconfig <file>", "add the cluster to this kubeconfig and make it current")
     .option("--ephemeral", "keep the store in memory: fast, and gone when it stops")
     .option("--node-name <name>", "the node's name", options.nodeNameDefault)
+    .option("--runtime-endpoint <url>", "run pods by this CRI runtime: unix:///…", unixEndpoint)
     .addOption(logLevelOption())
     .action((flags) => up(contextOf(flags), flags));
 
@@ -88,6 +90,11 @@ export function createProgram(options: ProgramOptions, exit: (code: number) => v
 
   command(program, "doctor", "show what this host has and lacks").action((flags) => doctor(contextOf(flags)));
 
+  command(program, "runtime", "serve the container engine alone, as CRI v1, for crictl and others")
+    .option("--socket <path>", "where to serve; in the data directory when not given")
+    .addOption(logLevelOption())
+    .action((flags) => runtime(contextOf(flags), flags));
+
   command(program, "demo", "from nothing to a running pod of two containers, shown with kubectl")
     .option("--port <n>", "port of the API server", portNumber, 0)
     .option("--node-name <name>", "the node's name", options.nodeNameDefault)
@@ -124,6 +131,14 @@ function portNumber(text: string): number {
   const port = Number(text);
   if (!/^\d+$/.test(text) || port > 65_535) throw new InvalidArgumentError("a port is 0 to 65535.");
   return port;
+}
+
+/** As `crictl` takes it; a path alone is meant the same. */
+function unixEndpoint(text: string): string {
+  const path = text.replace(/^unix:\/\//, "");
+  if (!path.startsWith("/"))
+    throw new InvalidArgumentError("a runtime's endpoint is unix:///path/to/its.sock.");
+  return `unix://${path}`;
 }
 
 /** The exit code that an error ends the process with, and what it says first. */

@@ -17,6 +17,7 @@ export interface UpOptions {
   ephemeral?: boolean;
   logLevel: ClusterOptions["logLevel"];
   nodeName: string;
+  runtimeEndpoint?: string;
 }
 
 /** How long a start may take before `up` gives up: a slow disk and a cold cache included. */
@@ -47,6 +48,7 @@ async function upInForeground(context: CommandContext, options: UpOptions): Prom
     store: options.ephemeral ? "memory" : "lmdb",
     logLevel: options.logLevel,
     nodeName: options.nodeName,
+    runtimeEndpoint: options.runtimeEndpoint,
     version: context.version,
   });
   const record = {
@@ -113,6 +115,7 @@ async function upDetached(context: CommandContext, options: UpOptions): Promise<
     "--node-name",
     options.nodeName,
     ...(options.ephemeral ? ["--ephemeral"] : []),
+    ...(options.runtimeEndpoint === undefined ? [] : ["--runtime-endpoint", options.runtimeEndpoint]),
   ];
   const child = spawn(process.execPath, args, { detached: true, stdio: ["ignore", log, log], cwd: "/" });
   child.unref();
