@@ -1,6 +1,6 @@
 import type { Kind } from "../../api/index.ts";
 import type { Random } from "../../base/index.ts";
-import { badRequest, type KubeObject, type ObjectMeta } from "../../machinery/index.ts";
+import { badRequest, type KubeObject, type ObjectMeta, type OwnerReference } from "../../machinery/index.ts";
 import { sameJson } from "./json-value.ts";
 
 /** As `k8s.io/apiserver/pkg/storage/names`: the whole name stays within a DNS label. */
@@ -75,7 +75,15 @@ export function bumpGeneration(kind: Kind, object: KubeObject, old: KubeObject):
 export function dedupOwnerReferences(metadata: ObjectMeta, warn: (message: string) => void): void {
   const owners = metadata.ownerReferences;
   if (!owners || owners.length < 2) return;
-  const kept = owners.filter((owner, i) => owners.findIndex((other) => sameJson(other, owner)) === i);
+  // By uid first: an object may have thousands of owners.
+  const keptOf = new Map<string, OwnerReference[]>();
+  const kept = owners.filter((owner) => {
+    const others = keptOf.get(owner.uid);
+    if (others?.some((other) => sameJson(other, owner))) return false;
+    if (others) others.push(owner);
+    else keptOf.set(owner.uid, [owner]);
+    return true;
+  });
   if (kept.length === owners.length) return;
   const uids = [...new Set(owners.filter((owner) => !kept.includes(owner)).map((owner) => owner.uid))];
   metadata.ownerReferences = kept;
