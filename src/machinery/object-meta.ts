@@ -181,32 +181,39 @@ export function validateFieldManager(manager: string, path: string): FieldError[
   return [fieldInvalid(path, manager, `invalid character U+${code} (at position ${unprintable.index})`)];
 }
 
+/** Whether a requirement's operator is one of the four of label selectors, and has values where it needs them. */
+export function validateOperator(
+  operator: string | undefined,
+  values: readonly string[],
+  path: string,
+): FieldError[] {
+  switch (operator) {
+    case "In":
+    case "NotIn":
+      return values.length > 0
+        ? []
+        : [fieldRequired(`${path}.values`, "must be specified when `operator` is 'In' or 'NotIn'")];
+    case "Exists":
+    case "DoesNotExist":
+      return values.length === 0
+        ? []
+        : [
+            fieldForbidden(
+              `${path}.values`,
+              "may not be specified when `operator` is 'Exists' or 'DoesNotExist'",
+            ),
+          ];
+    default:
+      return [fieldInvalid(`${path}.operator`, operator ?? "", "not a valid selector operator")];
+  }
+}
+
 /** A selector in a spec, at `path`. */
 export function validateLabelSelector(selector: LabelSelector | undefined, path: string): FieldError[] {
   const errors = validateLabels(selector?.matchLabels, `${path}.matchLabels`);
   selector?.matchExpressions?.forEach(({ key, operator, values = [] }, index) => {
     const here = `${path}.matchExpressions[${index}]`;
-    switch (operator) {
-      case "In":
-      case "NotIn":
-        if (values.length === 0)
-          errors.push(
-            fieldRequired(`${here}.values`, "must be specified when `operator` is 'In' or 'NotIn'"),
-          );
-        break;
-      case "Exists":
-      case "DoesNotExist":
-        if (values.length > 0)
-          errors.push(
-            fieldForbidden(
-              `${here}.values`,
-              "may not be specified when `operator` is 'Exists' or 'DoesNotExist'",
-            ),
-          );
-        break;
-      default:
-        errors.push(fieldInvalid(`${here}.operator`, operator ?? "", "not a valid selector operator"));
-    }
+    errors.push(...validateOperator(operator, values, here));
     for (const why of isQualifiedName(key ?? "")) errors.push(fieldInvalid(`${here}.key`, key ?? "", why));
     values.forEach((value, at) => {
       for (const why of isLabelValue(value)) errors.push(fieldInvalid(`${here}.values[${at}]`, value, why));

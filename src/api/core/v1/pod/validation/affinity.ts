@@ -6,6 +6,7 @@ import {
   isDnsSubdomain,
   isLabelValue,
   type LabelSelector,
+  validateOperator,
 } from "../../../../../machinery/index.ts";
 import type { corev1 } from "../../../../index.ts";
 import { validateLabelKey, validateLabelSelector } from "../../../../validation/labels.ts";
@@ -69,32 +70,11 @@ function validateNodeRequirement(
   valueRule: "strict" | "anyValue",
   path: string,
 ): void {
-  switch (operator) {
-    case "In":
-    case "NotIn":
-      if (values.length === 0)
-        errors.push(fieldRequired(`${path}.values`, "must be specified when `operator` is 'In' or 'NotIn'"));
-      break;
-    case "Exists":
-    case "DoesNotExist":
-      if (values.length > 0)
-        errors.push(
-          fieldForbidden(
-            `${path}.values`,
-            "may not be specified when `operator` is 'Exists' or 'DoesNotExist'",
-          ),
-        );
-      break;
-    case "Gt":
-    case "Lt":
-      if (values.length !== 1)
-        errors.push(
-          fieldRequired(`${path}.values`, "must be specified single value when `operator` is 'Lt' or 'Gt'"),
-        );
-      break;
-    default:
-      errors.push(fieldInvalid(`${path}.operator`, operator ?? "", "not a valid selector operator"));
-  }
+  if (operator !== "Gt" && operator !== "Lt") errors.push(...validateOperator(operator, values, path));
+  else if (values.length !== 1)
+    errors.push(
+      fieldRequired(`${path}.values`, "must be specified single value when `operator` is 'Lt' or 'Gt'"),
+    );
   validateLabelKey(errors, key, `${path}.key`);
   if (valueRule === "anyValue") return;
   values.forEach((value, i) => {
