@@ -7,7 +7,6 @@ import {
   isPercent,
 } from "../../../machinery/index.ts";
 import { ageColumn, column, nameColumn } from "../../columns.ts";
-import { templateWarnings } from "../../core/v1/pod/warnings.ts";
 import type { appsv1 } from "../../index.ts";
 import type { Kind } from "../../kind.ts";
 import {
@@ -21,8 +20,9 @@ import {
   containersColumn,
   defaultReplicated,
   imagesColumn,
+  replicaScale,
+  replicatedWarnings,
   selectorColumn,
-  selectorText,
   validateReplicated,
 } from "./replicated.ts";
 
@@ -43,14 +43,7 @@ export const deployment: Kind<Deployment> = {
   scope: "Namespaced",
   schema: "apps/v1.Deployment",
   hasStatus: true,
-  scale: {
-    specReplicas: ({ spec }) => spec?.replicas,
-    statusReplicas: ({ status }) => status?.replicas,
-    selector: ({ spec }) => selectorText(spec?.selector),
-    setReplicas({ spec }, replicas) {
-      spec!.replicas = replicas;
-    },
-  },
+  scale: replicaScale,
   columns: [
     nameColumn,
     column<Deployment>("Ready", "string", "Pods that are ready, of those wanted.", ({ spec, status }) => {
@@ -92,12 +85,7 @@ export const deployment: Kind<Deployment> = {
       return errors;
     },
     validateStatusUpdate: validateStatus,
-    warnings(object, old) {
-      if (!old) return templateWarnings(object.metadata.name, object.spec!.template);
-      return object.metadata.generation === old.metadata.generation
-        ? []
-        : templateWarnings(undefined, object.spec!.template);
-    },
+    warnings: replicatedWarnings,
   },
 };
 

@@ -1,6 +1,5 @@
 import { type FieldError, fieldInvalid } from "../../../machinery/index.ts";
 import { ageColumn, column, nameColumn } from "../../columns.ts";
-import { templateWarnings } from "../../core/v1/pod/warnings.ts";
 import type { appsv1 } from "../../index.ts";
 import type { Kind } from "../../kind.ts";
 import { type FieldErrors, validateImmutable, validateNonNegative } from "../../validation/values.ts";
@@ -8,8 +7,9 @@ import {
   containersColumn,
   defaultReplicated,
   imagesColumn,
+  replicaScale,
+  replicatedWarnings,
   selectorColumn,
-  selectorText,
   validateReplicated,
 } from "./replicated.ts";
 
@@ -27,14 +27,7 @@ export const replicaSet: Kind<ReplicaSet> = {
   scope: "Namespaced",
   schema: "apps/v1.ReplicaSet",
   hasStatus: true,
-  scale: {
-    specReplicas: ({ spec }) => spec?.replicas,
-    statusReplicas: ({ status }) => status?.replicas,
-    selector: ({ spec }) => selectorText(spec?.selector),
-    setReplicas({ spec }, replicas) {
-      spec!.replicas = replicas;
-    },
-  },
+  scale: replicaScale,
   columns: [
     nameColumn,
     column<ReplicaSet>("Desired", "integer", "How many pods are wanted.", ({ spec }) => spec?.replicas ?? 0),
@@ -80,12 +73,7 @@ export const replicaSet: Kind<ReplicaSet> = {
       return errors;
     },
     validateStatusUpdate: validateStatus,
-    warnings(object, old) {
-      if (!old) return templateWarnings(object.metadata.name, object.spec!.template!);
-      return object.metadata.generation === old.metadata.generation
-        ? []
-        : templateWarnings(undefined, object.spec!.template!);
-    },
+    warnings: replicatedWarnings,
   },
 };
 

@@ -11,8 +11,9 @@ import { wideColumn } from "../../columns.ts";
 import { defaultPodSpec } from "../../core/v1/pod/defaults.ts";
 import { unsupportedInPod } from "../../core/v1/pod/unsupported.ts";
 import { validatePodTemplate } from "../../core/v1/pod/validation/pod.ts";
+import { templateWarnings } from "../../core/v1/pod/warnings.ts";
 import type { corev1, metav1 } from "../../index.ts";
-import type { Column } from "../../kind.ts";
+import type { Column, ScaleFields } from "../../kind.ts";
 import { validateLabelSelector } from "../../validation/labels.ts";
 import type { FieldErrors } from "../../validation/values.ts";
 
@@ -27,7 +28,27 @@ interface ReplicatedSpec {
   template?: corev1.PodTemplateSpec;
 }
 interface Replicated {
+  metadata: { name?: string; generation?: number };
   spec?: ReplicatedSpec;
+  status?: { replicas?: number };
+}
+
+/** What `/scale` reads and sets. */
+export const replicaScale: ScaleFields<Replicated> = {
+  specReplicas: ({ spec }) => spec?.replicas,
+  statusReplicas: ({ status }) => status?.replicas,
+  selector: ({ spec }) => selectorText(spec?.selector),
+  setReplicas({ spec }, replicas) {
+    spec!.replicas = replicas;
+  },
+};
+
+/** Of the template: of a new object, or of one whose spec has changed. */
+export function replicatedWarnings(object: Replicated, old: Replicated | undefined): string[] {
+  if (!old) return templateWarnings(object.metadata.name, object.spec!.template!);
+  return object.metadata.generation === old.metadata.generation
+    ? []
+    : templateWarnings(undefined, object.spec!.template!);
 }
 
 export function defaultReplicated(spec: ReplicatedSpec): void {
