@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from "node:util";
 import type { corev1 } from "../../api/index.ts";
 import { kubeletConditions } from "./conditions.ts";
 
@@ -66,14 +65,30 @@ function cleared(before: corev1.PodCondition | undefined, after: corev1.PodCondi
 function stripped(condition: corev1.PodCondition | undefined) {
   if (!condition) return undefined;
   const { lastProbeTime: _lastProbeTime, ...rest } = condition;
-  return dropUndefined(rest);
+  return rest;
 }
 
-const dropUndefined = <T>(value: T): T => (value === undefined ? value : JSON.parse(JSON.stringify(value)));
-
+/** As JSON would say it: a field that is undefined is absent, and null is said. Nothing is copied to find out. */
 function same(a: unknown, b: unknown): boolean {
+  return (a ?? undefined) === (b ?? undefined) || sameJson(a, b);
+}
+
+function sameJson(a: unknown, b: unknown): boolean {
   if (a === b) return true;
-  if (a === undefined || b === undefined || a === null || b === null)
-    return (a ?? undefined) === (b ?? undefined);
-  return isDeepStrictEqual(dropUndefined(a), dropUndefined(b));
+  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false;
+  if (Array.isArray(a) || Array.isArray(b)) {
+    return (
+      Array.isArray(a) &&
+      Array.isArray(b) &&
+      a.length === b.length &&
+      a.every((item, i) => sameJson(item, b[i]))
+    );
+  }
+  return sameFields(a as Record<string, unknown>, b as Record<string, unknown>);
+}
+
+function sameFields(a: Record<string, unknown>, b: Record<string, unknown>): boolean {
+  for (const key in a) if (!sameJson(a[key], b[key])) return false;
+  for (const key in b) if (b[key] !== undefined && a[key] === undefined) return false;
+  return true;
 }
