@@ -84,6 +84,8 @@ export class ContainerStarts {
     try {
       await this.#startContainer(step);
       this.#failures.delete(step.container);
+      // It may be the target that another one waits for.
+      for (const name of this.#failures.keys()) this.#retryConfig(name);
     } catch (error) {
       this.#failed(step.container, error);
     } finally {
