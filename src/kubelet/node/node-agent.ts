@@ -58,7 +58,8 @@ export class NodeAgent {
     const { name, version } = await this.#options.runtime.version();
     this.#identity = {
       ...this.#identity,
-      runtimeVersion: name === "peapod" ? version : `${version}+${name}`,
+      // `peapod://1.8.1+peapod-crun`, and for another's engine `containerd://1.6.20`.
+      runtimeVersion: name.startsWith("peapod-") ? `peapod://${version}+${name}` : `${name}://${version}`,
     };
     await this.#persist("registering the node", signal, () => this.#register());
     await this.#persist("writing the node's status", signal, () => this.#report());

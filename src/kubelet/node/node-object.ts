@@ -105,7 +105,7 @@ export function nodeStatus(
       bootID: host.bootId,
       kernelVersion: host.kernelVersion,
       osImage: host.osImage,
-      containerRuntimeVersion: `peapod://${identity.runtimeVersion}`,
+      containerRuntimeVersion: identity.runtimeVersion,
       kubeletVersion,
       kubeProxyVersion: "",
       operatingSystem: "linux",

@@ -29,11 +29,18 @@ export const containerdMissing: string | false =
 
 const readyMsMax = 20_000;
 
+interface ContainerdBed {
+  endpoint: string;
+  imageName: string;
+  /** The ids of all containers and sandboxes, whoever made them. */
+  containers(): string[];
+}
+
 /**
  * A containerd of the test's own: socket, state, images, network and cgroups. Nothing of the system's is touched, and
  * `close` leaves nothing, whatever the test left running.
  */
-export async function createContainerdBed(): Promise<ContractBed & { endpoint: string; imageName: string }> {
+export async function createContainerdBed(): Promise<ContractBed & ContainerdBed> {
   const dir = await mkdtemp(join(tmpdir(), "peapod-containerd-"));
   const id = basename(dir).slice(-6).toLowerCase();
   const [link, cgroupRoot] = [`pt${id}`, `peapod-test-${id}`];
@@ -70,7 +77,8 @@ export async function createContainerdBed(): Promise<ContractBed & { endpoint: s
       if (!found || !pause) throw new Error("containerd does not know the imported images");
       return found;
     });
-    return { runtime, dir, imageId: image.id, runs: "processes", endpoint, imageName, close };
+    const containers = () => ctr(socket, ["containers", "list", "-q"]).split("\n").filter(Boolean);
+    return { runtime, dir, imageId: image.id, runs: "processes", endpoint, imageName, containers, close };
   } catch (error) {
     const path = join(dir, "containerd.log");
     const tail = existsSync(path) ? readFileSync(path, "utf8").slice(-2000) : "";
@@ -156,11 +164,12 @@ async function importImage(dir: string, socket: string, name: string): Promise<v
   await writeFile(join(work, "manifest.json"), JSON.stringify(manifest));
   const archive = join(dir, "image.tar");
   execFileSync("tar", ["-C", work, "-cf", archive, "manifest.json", "config.json", "layer.tar"]);
-  execFileSync("ctr", ["--address", socket, "--namespace", "k8s.io", "images", "import", archive], {
-    stdio: ["ignore", "ignore", "pipe"],
-  });
+  ctr(socket, ["images", "import", archive]);
   await rm(work, { recursive: true });
 }
+
+const ctr = (socket: string, args: readonly string[]) =>
+  execFileSync("ctr", ["--address", socket, "--namespace", "k8s.io", ...args], { encoding: "utf8" });
 
 /** A daemon serves its socket before all of it is ready. */
 async function connected<T>(attempt: () => Promise<T>): Promise<T> {
