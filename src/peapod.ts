@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
-import { rm, writeFile } from "node:fs/promises";
+import { readdir, rm, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createAdmissionPlugins } from "./admission/index.ts";
 import { builtinKinds, builtinSchemas, type corev1, describeType } from "./api/index.ts";
@@ -412,6 +412,12 @@ export const clusterModule: ClusterModule = {
     await stopLocalRegistry({ dir: dir.registry, clock });
     // Volumes of pods and what is kept in memory.
     await unmountBelow(dir.root);
-    await rm(dir.root, { recursive: true, force: true });
+    if (!existsSync(dir.root)) return;
+    for (const name of await readdir(dir.root))
+      await rm(join(dir.root, name), { recursive: true, force: true });
+    await rmdir(dir.root).catch((error: NodeJS.ErrnoException) => {
+      // Somebody's mount, now empty, and theirs to take away.
+      if (error.code !== "EBUSY") throw error;
+    });
   },
 };
