@@ -84,6 +84,8 @@ const users = {
 
 async function startCluster(options: ClusterOptions): Promise<RunningCluster> {
   const { dir } = options;
+  // Containers of any user read what is made for them; what is secret has its own mode.
+  process.umask(0o022);
   const log = createLog(options.logLevel);
   const ended = createLifetime();
   const { id } = instanceOf(dir);

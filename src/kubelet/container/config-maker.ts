@@ -1,4 +1,4 @@
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { corev1 } from "../../api/index.ts";
 import type { Random } from "../../base/index.ts";
@@ -209,7 +209,9 @@ export class ConfigMaker implements PodConfigs {
     const folder = join(this.#options.podsDir, pod.metadata.uid!, "containers", container.name);
     const hostPath = join(folder, this.#options.random.nameSuffix(8));
     await mkdir(dirname(hostPath), { recursive: true });
-    await writeFile(hostPath, "", { mode: 0o666 });
+    await writeFile(hostPath, "");
+    // Whoever the container runs as may write to it, whatever the umask of this process.
+    await chmod(hostPath, 0o666);
     return { containerPath, hostPath, readOnly: false, propagation: "private" };
   }
 }
