@@ -40,6 +40,13 @@ export const testPrograms: readonly HostProgram[] = [
   },
   { program: "ps", debianPackage: "procps", why: "shows which processes are left" },
   { program: "openssl", debianPackage: "openssl", why: "reads the certificates" },
+  { program: "containerd", debianPackage: "containerd", why: "runs the contract's tests by another engine" },
+  { program: "runc", debianPackage: "runc", why: "starts containers for containerd" },
+  {
+    program: "/usr/lib/cni/bridge",
+    debianPackage: "containernetworking-plugins",
+    why: "makes containerd's pod network",
+  },
   { program: "curl", debianPackage: "curl", why: "speaks HTTP to the API server" },
 ];
 
@@ -51,7 +58,8 @@ export function missingPrograms(programs: readonly HostProgram[], path: string):
     ({ program }) =>
       !dirs.some((dir) => {
         try {
-          accessSync(join(dir, program), constants.X_OK);
+          // A program that is on no PATH is given by its own.
+          accessSync(program.startsWith("/") ? program : join(dir, program), constants.X_OK);
           return true;
         } catch {
           return false;

@@ -15,6 +15,7 @@ import {
   type RuntimeExecOptions,
   type RuntimeStreams,
 } from "../../contract.ts";
+import { purgeCgroups } from "../../oci/cgroups/detect.ts";
 import { fromStatus, statusCode } from "../errors.ts";
 import {
   containerStatusFromCri,
@@ -42,6 +43,8 @@ export interface CriRuntimeOptions {
 
 /** On sandboxes and containers; it never shows in a status. */
 const ownerLabel = "peapod.io/owner";
+/** On sandboxes: the pod's cgroup, which an engine makes and leaves for the agent to remove. Nor does this. */
+const cgroupAnnotation = "peapod.io/cgroup-parent";
 /** What a stop may take beyond its grace: shims and disks can be slow. */
 const stopMarginMs = 120_000;
 /** As the kubelet's `runtimeRequestTimeout`, twice: a sandbox may have its own image to pull. */
@@ -157,10 +160,23 @@ class CriRuntime implements Runtime {
 
   async removePodSandbox(podSandboxId: string): Promise<void> {
     await this.stopPodSandbox(podSandboxId);
+    const cgroup = await this.#lastInCgroup(podSandboxId);
     const remove = this.#connection.runtime("RemovePodSandbox", { podSandboxId });
     await this.#as("Internal", ignoringNotFound(remove));
     for (const [container, sandbox] of this.#sandboxOf)
       if (sandbox === podSandboxId) this.#sandboxOf.delete(container);
+    if (cgroup) await purgeCgroups(`${this.#options.cgroupRoot}/${cgroup}`, this.#options.clock);
+  }
+
+  /** The sandbox's pod cgroup, unless the pod's next sandbox is in it already. */
+  async #lastInCgroup(podSandboxId: string): Promise<string | undefined> {
+    const list = this.#connection.runtime("ListPodSandbox", { filter: { labelSelector: this.#own() } });
+    const { items } = await this.#as("Internal", list);
+    const cgroup = items.find(({ id }) => id === podSandboxId)?.annotations[cgroupAnnotation];
+    const isShared = items.some(
+      ({ id, annotations }) => id !== podSandboxId && annotations[cgroupAnnotation] === cgroup,
+    );
+    return isShared ? undefined : cgroup;
   }
 
   async listPodSandboxes(): Promise<PodSandboxStatus[]> {
@@ -188,7 +204,8 @@ class CriRuntime implements Runtime {
 
   #sandboxConfig(config: PodSandboxConfig) {
     const labels = { ...config.labels, ...this.#own() };
-    return sandboxToCri({ ...config, labels }, { cgroupRoot: this.#options.cgroupRoot });
+    const annotations = { ...config.annotations, [cgroupAnnotation]: config.linux.cgroupParent };
+    return sandboxToCri({ ...config, labels, annotations }, { cgroupRoot: this.#options.cgroupRoot });
   }
 
   // Containers
@@ -395,9 +412,10 @@ async function ignoringNotFound<T>(call: Promise<T>): Promise<T | undefined> {
   }
 }
 
-function withoutOwner<T extends { labels: Record<string, string> }>(status: T): T {
+function withoutOwner<T extends Pick<PodSandboxStatus, "labels" | "annotations">>(status: T): T {
   const { [ownerLabel]: _, ...labels } = status.labels;
-  return { ...status, labels };
+  const { [cgroupAnnotation]: __, ...annotations } = status.annotations;
+  return { ...status, labels, annotations };
 }
 
 function wantedStreams({ stdin, stdout, stderr }: RuntimeStreams, tty: boolean) {
