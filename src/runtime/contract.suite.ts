@@ -310,7 +310,7 @@ export function contractSuite(name: string, make: () => Promise<ContractBed>, sk
         const { exitCode } = await bed.runtime.exec(
           id,
           {
-            command: ["sh", "-c", "while [ $(stty size | cut -d' ' -f2) != 91 ]; do :; done; stty size"],
+            command: ["sh", "-c", "until stty size 2>/dev/null | grep '33 91'; do :; done"],
             tty: true,
           },
           { stdout, resize: once({ columns: 91, rows: 33 }) },
