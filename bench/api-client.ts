@@ -3,6 +3,10 @@ import { type ClientHttp2Session, connect } from "node:http2";
 import { Agent, request } from "node:https";
 import { parse } from "yaml";
 
+/** As Go's clients, which kubectl and every controller is: Node's own 64 KiB would have the server wait for each of them. */
+const streamWindowBytes = 4 * 2 ** 20;
+const connectionWindowBytes = 2 ** 30;
+
 /** Just enough of a client that its own cost does not hide the server's. */
 export class ApiClient {
   readonly url: URL;
@@ -83,7 +87,9 @@ export class ApiClient {
   }
 
   http2(): ClientHttp2Session {
-    return connect(this.url, { ...this.tls });
+    const session = connect(this.url, { ...this.tls, settings: { initialWindowSize: streamWindowBytes } });
+    session.once("connect", () => session.setLocalWindowSize(connectionWindowBytes));
+    return session;
   }
 
   watchHttp2(session: ClientHttp2Session, path: string, onLine: (line: Buffer) => void): Promise<void> {

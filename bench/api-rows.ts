@@ -100,8 +100,9 @@ export async function listRows(client: ApiClient): Promise<Row[]> {
 export async function watchRows(client: ApiClient): Promise<Row[]> {
   const watchers = 1000;
   const path = `${pods}?watch=true&fieldSelector=metadata.name%3Dstored-1&resourceVersion=`;
+  // Of the list: the pod's own may be older than what the server remembers.
   const version = async () =>
-    (await client.json("GET", `${pods}/stored-1`)).metadata.resourceVersion as string;
+    (await client.json("GET", `${pods}?limit=1`)).metadata.resourceVersion as string;
   let seen = 0;
   let lastMs = 0;
   let onAll: (() => void) | undefined;

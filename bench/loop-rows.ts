@@ -44,7 +44,7 @@ export async function loopDelayRow(cluster: BenchCluster, token: string): Promis
 }
 
 async function openWatches(client: ApiClient) {
-  const { metadata } = await client.json("GET", `${pods}/stored-1`);
+  const { metadata } = await client.json("GET", `${pods}?limit=1`);
   const path = `${pods}?watch=true&fieldSelector=metadata.name%3Dstored-1&resourceVersion=${metadata.resourceVersion}`;
   const sessions = Array.from({ length: watchers / streamsPerConnection }, () => client.http2());
   for (const session of sessions)
