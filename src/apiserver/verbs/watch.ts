@@ -104,16 +104,17 @@ class OpenWatch {
   }
 
   #follow(after: Revision): void {
-    const everything =
-      this.#key === undefined &&
-      this.#start.selection.matches === undefined &&
-      this.#start.selection.name === undefined;
+    const { matches, name } = this.#start.selection;
+    const everything = this.#key === undefined && matches === undefined && name === undefined;
+    // Keys that begin with this one are watched along with it, and seldom change in the same commit.
+    const oneObject = matches === undefined ? this.#key : undefined;
     const subscription = this.#serving.store.watch(
       this.#prefix,
       { after },
       {
         onEvents: (events) => {
-          const changes = everything ? allChanges(events) : this.#changesOf(events);
+          const isAll = everything || (events.length === 1 && events[0]!.entry.key === oneObject);
+          const changes = isAll ? allChanges(events) : this.#changesOf(events);
           if (changes.length > 0) this.#consumer.onChanges(changes);
         },
         onClose: (error) => this.fail(error),

@@ -10,8 +10,11 @@ export interface HotCaches {
   forms: HotCache;
 }
 
-/** Counted in bytes of JSON; the objects take about five times as much. */
-export const parsedBytesMax = 6 * 2 ** 20;
+/**
+ * Counted in bytes of JSON; the objects take about five times as much. What is written is read at once, by informers, and then
+ * seldom: kept longer, objects would be moved among the old ones only to be collected there.
+ */
+export const parsedBytesMax = 3 * 2 ** 20;
 /** Rows, metadata and protobuf of some 20,000 objects. */
 export const formsBytesMax = 24 * 2 ** 20;
 /** What a form costs besides its bytes, and what one without bytes is taken for. */
