@@ -154,6 +154,16 @@ test("who may can act as another, with that one's rights", async () => {
   assert.equal(who.json.status.userInfo.username, "kubernetes-admin");
 });
 
+test("a review as a table is a 406, and as anything JSON an answer", async () => {
+  const path = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
+  const review = { apiVersion: "authentication.k8s.io/v1", kind: "SelfSubjectReview" };
+  const table = "application/json;as=Table;v=v1;g=meta.k8s.io";
+  const codeFor = async (accept: string) => (await client.post(path, review, { accept })).code;
+  assert.equal(await codeFor(table), 406);
+  assert.equal(await codeFor(`${table},application/json`), 201);
+  assert.equal(await codeFor("application/vnd.kubernetes.protobuf, */*"), 201);
+});
+
 test("one connection of HTTP/2 carries requests and watches side by side", async () => {
   const { pki } = cluster;
   const session = connect(cluster.url, {

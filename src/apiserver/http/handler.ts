@@ -14,7 +14,7 @@ import type { Exchange } from "./exchange.ts";
 import { HttpCaller } from "./http-caller.ts";
 import { InFlight } from "./in-flight.ts";
 import { sendList } from "./list-response.ts";
-import { Negotiation } from "./negotiate.ts";
+import { Negotiation, requireJson } from "./negotiate.ts";
 import type { Pages } from "./pages.ts";
 import { parsePath, type ResourcePath } from "./path.ts";
 import { flag } from "./query-options.ts";
@@ -205,6 +205,7 @@ export class Handler {
     if (request.exchange.method !== "POST") {
       throw methodNotAllowed("the server does not allow this method on the requested resource");
     }
+    requireJson(request.exchange.header("accept"));
     const leave = this.#inFlight.enter("write");
     try {
       const object = await review.perform(this.#serving, request.caller, path, () =>

@@ -50,6 +50,13 @@ function readAccept(header: string): readonly Accepted[] {
   return clauses.filter(({ quality }) => quality > 0).sort((a, b) => b.quality - a.quality);
 }
 
+/** For what is only ever shown as JSON: it has no columns and no metadata of its own. Throws a 406. */
+export function requireJson(accept: string | undefined): void {
+  const isJson = ({ mediaType, parameters }: Accepted) =>
+    ["application/json", "application/*", "*/*"].includes(mediaType) && !parameters.has("as");
+  if (!parseAccept(accept || "*/*").some(isJson)) throw notAcceptable(["application/json"]);
+}
+
 /** Chooses how a kind's objects look in an answer. */
 export class Negotiation {
   readonly #schemas: SchemaRegistry;
