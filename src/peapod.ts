@@ -97,6 +97,8 @@ async function startCluster(options: ClusterOptions): Promise<RunningCluster> {
   const runtimeReady = Promise.all([networkReady, imagesReady]).then(([network, images]) =>
     openRuntime(dir, { images, network, log, endpoint }),
   );
+  // Told below, where it is waited for.
+  runtimeReady.catch(() => {});
   const pkiReady = networkReady.then(({ gateway }) =>
     ensurePki(dir.pki, { clock, nodeName: options.nodeName, sans: [gateway] }),
   );
@@ -106,7 +108,6 @@ async function startCluster(options: ClusterOptions): Promise<RunningCluster> {
     options.store === "memory" ? createMemoryStore({ clock }) : openLmdbStore({ dir: dir.store, clock, log }),
     pkiReady,
   ]);
-  runtimeReady.catch(() => {});
 
   let kubelet: Kubelet | undefined;
   const connector: NodeConnector = {

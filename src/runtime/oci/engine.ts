@@ -314,7 +314,14 @@ export class OciRuntime implements Runtime {
           ? "Unknown"
           : "Error";
     // The index changes at once, so that two notices of the same end make one event.
-    const saved = records.saveContainer({ ...record, exit: { code, finishedAtMs, reason, message } });
+    const exit = {
+      code,
+      // A file's time is the kernel's coarse clock, a few milliseconds behind ours.
+      finishedAtMs: Math.max(finishedAtMs, record.startedAtMs ?? 0),
+      reason,
+      message,
+    };
+    const saved = records.saveContainer({ ...record, exit });
     const pids = records.sandboxes.get(record.sandboxId)?.config.linux.namespaces.pid ?? "container";
     const hasOwnPids = pids === "container" && record.config.linux.pidNamespaceOf === undefined;
     // Without a PID namespace of its own, what the command started outlives it.
