@@ -58,15 +58,20 @@ export class BenchCluster {
       process.execPath,
       [main, "up", "--data-dir", this.dataDir, "--log-level", "error", "--port", "0"],
       {
-        stdio: "ignore",
+        stdio: ["ignore", "ignore", "inherit"],
       },
     );
     try {
-      while (!(await this.#isReady())) await new Promise((resolve) => setTimeout(resolve, 1));
+      const until = async (isSo: () => boolean | Promise<boolean>) => {
+        while (!(await isSo())) {
+          if (child.exitCode !== null) throw new Error(`peapod up ended with code ${child.exitCode}`);
+          await new Promise((resolve) => setTimeout(resolve, 1));
+        }
+      };
+      await until(() => this.#isReady());
       const tookMs = performance.now() - startMs;
       // A start that is let finish leaves what every used directory has.
-      while (!this.#read("run.json").includes("readyAt"))
-        await new Promise((resolve) => setTimeout(resolve, 10));
+      await until(() => this.#read("run.json").includes("readyAt"));
       return tookMs;
     } finally {
       child.kill("SIGKILL");
