@@ -31,7 +31,14 @@ done`;
 /** Each container's own signal, its exit file, and everything that was made. */
 const downScript = `set -e; cd "$1"; n=$2
 for c in $3; do read signal < signal-$c; kill -$signal $(cat $n$c/pid); done
-for c in $3; do i=0; while [ ! -e exits/$n$c ]; do i=$((i+1)); [ $i -lt 100000 ]; done; done
+for c in $3; do
+  i=0; read signal < signal-$c
+  while [ ! -e exits/$n$c ]; do
+    i=$((i+1)); [ $i -lt 5000000 ]
+    # Told before it listened: process 1 of a namespace has not heard it.
+    [ $((i % 50000)) != 0 ] || kill -$signal $(cat $n$c/pid) || true
+  done
+done
 for c in $3; do b=$n$c; crun --root=$PWD/crun --cgroup-manager=disabled delete -f $b; umount $b/rootfs; rm -rf $b exits/$b; done
 umount net$n; rm net$n`;
 
