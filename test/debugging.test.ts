@@ -114,9 +114,13 @@ test("logs -f follows until the container ends; -p shows the one before", async 
   let text = "";
   child.stdout.on("data", (chunk) => (text += chunk));
   const ended = new Promise((resolve) => child.on("exit", resolve));
-  await eventually("the first line", async () => text.includes("begin"));
-  await cluster.kubectl(["exec", "talks", "--", "touch", "/tmp/stop"]);
-  await ended;
+  try {
+    await eventually("the first line", async () => text.includes("begin"));
+    await cluster.kubectl(["exec", "talks", "--", "touch", "/tmp/stop"]);
+    await ended;
+  } finally {
+    child.kill("SIGKILL");
+  }
   assert.equal(text, "begin\nend\n");
   await cluster.wait("pod/talks", "jsonpath={.status.containerStatuses[0].restartCount}=1");
   assert.equal(await cluster.kubectl(["logs", "-p", "talks"]), "begin\nend\n");

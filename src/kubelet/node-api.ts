@@ -46,7 +46,7 @@ export class KubeletApi implements NodeApi {
     const stop = new AbortController();
     const both = AbortSignal.any([signal, stop.signal]);
     const blocks = readLog(
-      { path: status.logPath, ended: this.#untilEnded(id, both) },
+      { path: status.logPath, ended: this.#untilEnded(id, both), clock },
       readLogOptions(options, clock.now()),
       both,
     );

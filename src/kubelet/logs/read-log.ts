@@ -1,11 +1,14 @@
 import { watch } from "node:fs";
 import { type FileHandle, open, readdir, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import type { Clock, Timer } from "../../base/index.ts";
 import type { PodLogOptions } from "../../client/index.ts";
 import { type LogLine, parseLogLine, timeOf } from "./log-line.ts";
 import { tailStart } from "./tail-start.ts";
 
 const blockBytes = 256 * 1_024;
+/** How often a log is looked at where the kernel cannot tell of its changes. */
+const lookEveryMs = 200;
 const newline = 0x0a;
 const newlineBuffer = Buffer.from("\n");
 /** A line without end is given up on past this; the engine writes parts of at most 16 KiB. */
@@ -16,6 +19,8 @@ export interface LogSource {
   path: string;
   /** Resolves once the container has ended and nothing more will be written. */
   ended: Promise<void>;
+  /** For following where the kernel cannot tell of changes. */
+  clock?: Clock;
 }
 
 export interface ReadLogOptions {
@@ -109,10 +114,11 @@ async function* rawBlocks(
   }
   let start = files.find((file) => file.path === path)?.offset ?? 0;
   for (;;) {
+    const next = follower?.change();
     const file = await open(path).catch(() => undefined);
     if (!file) {
       if (!follower || follower.hasEnded || signal.aborted) return;
-      await follower.change();
+      await next;
       continue;
     }
     const wasRotated = yield* current(file, start, path, follower, signal);
@@ -172,14 +178,19 @@ async function* current(
 class Follower {
   hasEnded = false;
   #waiting: (() => void)[] = [];
-  readonly #watcher: ReturnType<typeof watch> | undefined;
+  #watcher: ReturnType<typeof watch> | undefined;
+  readonly #clock: Clock | undefined;
+  #look: Timer | undefined;
+  #isClosed = false;
 
-  constructor({ path, ended }: LogSource, signal: AbortSignal) {
+  constructor({ path, ended, clock }: LogSource, signal: AbortSignal) {
+    this.#clock = clock;
     try {
       this.#watcher = watch(dirname(path), () => this.#wake());
-      this.#watcher.on("error", () => this.#wake());
+      this.#watcher.on("error", () => this.#lookNowAndThen());
     } catch {
-      // No folder: nothing will be written; the container's end ends the reading.
+      // The host's inotify instances or watches are used up.
+      this.#lookNowAndThen();
     }
     void ended.then(() => {
       this.hasEnded = true;
@@ -194,8 +205,16 @@ class Follower {
   }
 
   close(): void {
+    this.#isClosed = true;
     this.#watcher?.close();
+    this.#look?.cancel();
     this.#wake();
+  }
+
+  #lookNowAndThen(): void {
+    if (this.#isClosed) return;
+    this.#wake();
+    this.#look = this.#clock?.after(lookEveryMs, () => this.#lookNowAndThen());
   }
 
   #wake(): void {
