@@ -38,6 +38,9 @@ test("without root there is a clear sentence and exit code 77, not a stack trace
     "--reuid=65534",
     "--regid=65534",
     "--clear-groups",
+    // The checkout may be root's alone to read.
+    "--inh-caps=+dac_read_search",
+    "--ambient-caps=+dac_read_search",
     process.execPath,
     ...mainArgs(),
     "up",

@@ -3,6 +3,12 @@ import type { Clock } from "../../base/index.ts";
 import { badRequest, requestEntityTooLarge, timeout } from "../../machinery/index.ts";
 import { requestMsMax } from "../limits.ts";
 
+/**
+ * Of a body that is too large, this much is read and thrown away: a client that writes all before it reads would
+ * otherwise see a broken connection in place of the 413.
+ */
+const discardedBytesMax = 64 * 1024 * 1024;
+
 /** Reads a body as a whole. Throws a 413 past `bytesMax`, a 504 when it takes too long, a 400 when it is cut off. */
 export function readAll(
   stream: Readable,
@@ -11,17 +17,19 @@ export function readAll(
 ): Promise<Buffer> {
   const { bytesMax } = options;
   const tooLarge = () => requestEntityTooLarge(`Request entity too large: limit is ${bytesMax}`);
-  if (options.declared !== undefined && Number(options.declared) > bytesMax)
-    return Promise.reject(tooLarge());
+  const readBytesMax = bytesMax + discardedBytesMax;
+  if (Number(options.declared ?? 0) > readBytesMax) return Promise.reject(tooLarge());
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let bytes = 0;
     const onData = (chunk: Buffer) => {
       bytes += chunk.length;
-      if (bytes > bytesMax) fail(tooLarge());
-      else chunks.push(chunk);
+      if (bytes <= bytesMax) chunks.push(chunk);
+      else if (bytes > readBytesMax) fail(tooLarge());
+      else chunks.length = 0;
     };
     const onEnd = () => {
+      if (bytes > bytesMax) return fail(tooLarge());
       settle();
       resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, bytes));
     };
