@@ -190,7 +190,9 @@ export async function memoryRow(cluster: BenchCluster, count: number, targetMb: 
   };
 }
 
-/** 15,000 more, for 20,000 in all. */
-export async function fillTo20000(client: ApiClient): Promise<void> {
-  await parallel(15_000, 64, (i) => client.send("POST", pods, JSON.stringify(storedPod(`more-${i}`, i))));
+/** Makes the pods of these numbers. */
+export async function fill(client: ApiClient, range: { from: number; to: number }): Promise<void> {
+  await parallel(range.to - range.from, 64, (i) =>
+    client.send("POST", pods, JSON.stringify(storedPod(`more-${range.from + i}`, i))),
+  );
 }

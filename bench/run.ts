@@ -2,21 +2,22 @@
  * The benchmark: every row of the result is measured here and now, on real pods, over real TLS, in one run.
  *
  *   node --import tsx bench/run.ts            everything
- *   node --import tsx bench/run.ts start pods some parts: start, pods, idle, api
+ *   node --import tsx bench/run.ts start pods some parts: start, pods, idle, memory, api
  */
-import { createRows, fillTo20000, getRow, listRows, memoryRow, watchRows } from "./api-rows.ts";
+import { createRows, fill, getRow, listRows, memoryRow, watchRows } from "./api-rows.ts";
 import { BenchCluster, imagesDir } from "./bench-cluster.ts";
 import { createHandmade } from "./by-hand.ts";
 import { loopDelayRow } from "./loop-rows.ts";
 import { median, megabytes, ms, printTable, type Row } from "./measure.ts";
 import { crowdRow, podRows } from "./pod-rows.ts";
 
-type Part = "start" | "pods" | "idle" | "api";
+type Part = "start" | "pods" | "idle" | "memory" | "api";
 
 const parts: Record<Part, () => Promise<Row[]>> = {
   start: startRows,
   pods: realPodRows,
   idle: idleRows,
+  memory: memoryRows,
   api: apiRows,
 };
 
@@ -89,19 +90,31 @@ async function idleRows(): Promise<Row[]> {
   }
 }
 
+/** From a clean start. */
+async function memoryRows(): Promise<Row[]> {
+  const cluster = new BenchCluster();
+  try {
+    await cluster.up();
+    await fill(cluster.client, { from: 0, to: 5_000 });
+    const rows = [await memoryRow(cluster, 5_000, 240)];
+    await fill(cluster.client, { from: 5_000, to: 20_000 });
+    return [...rows, await memoryRow(cluster, 20_000, 300)];
+  } finally {
+    cluster.down();
+  }
+}
+
 async function apiRows(): Promise<Row[]> {
   const cluster = new BenchCluster();
   try {
     await cluster.up();
     const { client } = cluster;
     const rows = await createRows(client);
-    rows.push(await memoryRow(cluster, 5_000, 240));
     const token = await readerToken(cluster);
     rows.push(getRow(client, token));
     rows.push(...(await listRows(client)));
     rows.push(...(await watchRows(client)));
-    await fillTo20000(client);
-    rows.push(await memoryRow(cluster, 20_000, 300));
+    await fill(client, { from: 5_000, to: 20_000 });
     rows.push(await loopDelayRow(cluster, token));
     return rows;
   } finally {
