@@ -96,6 +96,7 @@ export async function listRows(client: ApiClient): Promise<Row[]> {
   };
   const json = measure({});
   const asTable = measure(table);
+  rmSync(dir, { recursive: true });
   return [
     {
       what: `LIST of 5,000 pods, JSON (${megabytes(json.bytes)})`,
