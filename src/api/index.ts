@@ -3,6 +3,7 @@ export { builtinKinds } from "./builtin-kinds.ts";
 export { builtinSchemas } from "./builtin-schemas.ts";
 export { matchesNodeTerm, matchesRequiredNode } from "./core/v1/node/node-selector.ts";
 export * from "./core/v1/pod/conditions.ts";
+export { type HostPort, hostPortsCollide, hostPortsOf } from "./core/v1/pod/host-ports.ts";
 export { isLatest } from "./core/v1/pod/image-tag.ts";
 export { computeQosClass, type QosClass, qosClassOf } from "./core/v1/pod/qos.ts";
 export * from "./core/v1/pod/resource-names.ts";

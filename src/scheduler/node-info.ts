@@ -1,5 +1,5 @@
-import { type corev1, podRequests } from "../api/index.ts";
-import { parseQuantity } from "../machinery/index.ts";
+import { type corev1, type HostPort, hostPortsOf, podRequestAmounts } from "../api/index.ts";
+import { parseQuantity, type Quantity } from "../machinery/index.ts";
 
 /** Amounts by resource name: `cpu` in millicores, everything else in its own unit (bytes, devices). */
 export type Amounts = Map<string, number>;
@@ -20,45 +20,30 @@ export interface ScheduledPod {
   labels: Readonly<Record<string, string>>;
 }
 
-export interface HostPort {
-  ip: string;
-  protocol: string;
-  port: number;
-}
-
 export function amountsOf(list: Readonly<Record<string, string>> | undefined): Amounts {
   const amounts: Amounts = new Map();
   for (const [name, text] of Object.entries(list ?? {})) {
-    const quantity = parseQuantity(text);
-    amounts.set(name, Number(name === "cpu" ? quantity.milliValue() : quantity.value()));
+    amounts.set(name, amountOf(name, parseQuantity(text)));
   }
   return amounts;
+}
+
+const amountOf = (name: string, quantity: Quantity): number =>
+  name === "cpu" ? quantity.milliValue() : quantity.value();
+
+/** What a pod asks for, worked out once for each pod. */
+export function requestsOf(pod: corev1.Pod): Amounts {
+  const requests = Object.entries(podRequestAmounts(pod.spec!));
+  return new Map(requests.map(([name, quantity]) => [name, amountOf(name, quantity)]));
 }
 
 export function scheduledPodOf(pod: corev1.Pod): ScheduledPod {
   return {
     key: `${pod.metadata.namespace}/${pod.metadata.name}`,
-    requests: amountsOf(podRequests(pod.spec!)),
+    requests: requestsOf(pod),
     hostPorts: hostPortsOf(pod),
     labels: pod.metadata.labels ?? {},
   };
-}
-
-export function hostPortsOf(pod: corev1.Pod): HostPort[] {
-  const spec = pod.spec!;
-  const longRunning = [
-    ...spec.containers,
-    ...(spec.initContainers ?? []).filter((c) => c.restartPolicy === "Always"),
-  ];
-  return longRunning.flatMap((container) =>
-    (container.ports ?? [])
-      .filter((port) => (port.hostPort ?? 0) > 0)
-      .map((port) => ({
-        ip: port.hostIP || "0.0.0.0",
-        protocol: port.protocol ?? "TCP",
-        port: port.hostPort!,
-      })),
-  );
 }
 
 export function newNodeInfo(node: corev1.Node): NodeInfo {

@@ -1,7 +1,6 @@
-import type { corev1 } from "../api/index.ts";
-import { podRequests } from "../api/index.ts";
+import { type corev1, hostPortsOf } from "../api/index.ts";
 import { filters, type PendingPod } from "./filter/index.ts";
-import { amountsOf, hostPortsOf, type NodeInfo } from "./node-info.ts";
+import { type NodeInfo, requestsOf } from "./node-info.ts";
 import { bestNode } from "./score/score.ts";
 
 /** Where a pod goes, or why nowhere. */
@@ -12,7 +11,7 @@ export function schedule(pod: corev1.Pod, nodes: readonly NodeInfo[]): Placement
   if (nodes.length === 0) return { unschedulable: "no nodes available to schedule pods" };
   const pending: PendingPod = {
     pod,
-    requests: amountsOf(podRequests(pod.spec!)),
+    requests: requestsOf(pod),
     hostPorts: hostPortsOf(pod),
   };
   const feasible: NodeInfo[] = [];

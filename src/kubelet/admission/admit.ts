@@ -1,4 +1,10 @@
-import { type corev1, matchesRequiredNode, podRequestAmounts } from "../../api/index.ts";
+import {
+  type corev1,
+  hostPortsCollide,
+  hostPortsOf,
+  matchesRequiredNode,
+  podRequestAmounts,
+} from "../../api/index.ts";
 import { parseQuantity, type Quantity } from "../../machinery/index.ts";
 
 /** Why a node refuses a pod. */
@@ -84,37 +90,11 @@ function resourceLack(
   return undefined;
 }
 
-interface HostPort {
-  ip: string;
-  protocol: string;
-  port: number;
-}
-
-function hostPortsOf({ spec }: corev1.Pod): HostPort[] {
-  const sidecars = (spec!.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === "Always");
-  return [...spec!.containers, ...sidecars].flatMap(({ ports }) =>
-    (ports ?? [])
-      .filter(({ hostPort }) => hostPort)
-      .map(({ hostIP, protocol, hostPort }) => ({
-        ip: hostIP || "0.0.0.0",
-        protocol: protocol ?? "TCP",
-        port: hostPort!,
-      })),
-  );
-}
-
 function portsAreFree(pod: corev1.Pod, others: readonly corev1.Pod[]): boolean {
   const wanted = hostPortsOf(pod);
   if (wanted.length === 0) return true;
   const taken = others.flatMap(hostPortsOf);
-  return !wanted.some((want) =>
-    taken.some(
-      (has) =>
-        has.port === want.port &&
-        has.protocol === want.protocol &&
-        (has.ip === want.ip || has.ip === "0.0.0.0" || want.ip === "0.0.0.0"),
-    ),
-  );
+  return !wanted.some((want) => taken.some((has) => hostPortsCollide(has, want)));
 }
 
 /** Only NoExecute: a pod that is bound has been scheduled past the rest. */

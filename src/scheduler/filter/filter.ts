@@ -1,5 +1,5 @@
-import type { corev1 } from "../../api/index.ts";
-import type { Amounts, HostPort, NodeInfo } from "../node-info.ts";
+import type { corev1, HostPort } from "../../api/index.ts";
+import type { Amounts, NodeInfo } from "../node-info.ts";
 
 /** A pod that waits for a node, with what every filter asks of it worked out once. */
 export interface PendingPod {
