@@ -4,12 +4,18 @@ import { request } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { dataDir } from "../src/cli/index.ts";
+import { instanceOf } from "../src/engine.ts";
 import { provideDemoImages } from "../src/testing/index.ts";
 import { ApiClient } from "./api-client.ts";
 
+const cacheDir = process.env.PEAPOD_CACHE_DIR ?? "/var/cache/peapod";
 /** Where images built from Debian's packages are kept. */
-export const imagesDir = join(process.env.PEAPOD_CACHE_DIR ?? "/var/cache/peapod", "images");
-const main = fileURLToPath(new URL("../dist/main.js", import.meta.url));
+export const imagesDir = join(cacheDir, "images");
+/** Where kubectl is unpacked to. */
+export const kubectlDir = join(cacheDir, "kubectl");
+/** What a user starts; it builds first, where something has changed. */
+const peapod = fileURLToPath(new URL("../peapod", import.meta.url));
 
 /** A real cluster in a process of its own, as `peapod up` starts it; purged afterwards. */
 export class BenchCluster {
@@ -29,38 +35,21 @@ export class BenchCluster {
   }
 
   run(command: string, ...args: string[]): void {
-    const { status, stderr } = spawnSync(process.execPath, [
-      main,
-      command,
-      "--data-dir",
-      this.dataDir,
-      ...args,
-    ]);
+    const { status, stderr } = spawnSync(peapod, [command, "--data-dir", this.dataDir, ...args]);
     if (status !== 0) throw new Error(`peapod ${command}: ${stderr}`);
   }
 
   image(command: string, ...args: string[]): void {
-    const { status, stderr } = spawnSync(process.execPath, [
-      main,
-      "image",
-      command,
-      "--data-dir",
-      this.dataDir,
-      ...args,
-    ]);
+    const { status, stderr } = spawnSync(peapod, ["image", command, "--data-dir", this.dataDir, ...args]);
     if (status !== 0) throw new Error(`peapod image ${command}: ${stderr}`);
   }
 
   /** From spawn until `/readyz` says ok, in milliseconds; the process ends afterwards by SIGKILL. */
   async coldStartMs(): Promise<number> {
     const startMs = performance.now();
-    const child = spawn(
-      process.execPath,
-      [main, "up", "--data-dir", this.dataDir, "--log-level", "error", "--port", "0"],
-      {
-        stdio: ["ignore", "ignore", "inherit"],
-      },
-    );
+    const child = spawn(peapod, ["up", "--data-dir", this.dataDir, "--log-level", "error", "--port", "0"], {
+      stdio: ["ignore", "ignore", "inherit"],
+    });
     try {
       const until = async (isSo: () => boolean | Promise<boolean>) => {
         while (!(await isSo())) {
@@ -105,6 +94,11 @@ export class BenchCluster {
   get client(): ApiClient {
     this.#client ??= new ApiClient(this.kubeconfig);
     return this.#client;
+  }
+
+  /** The engine's, with a bundle a container. */
+  get runDir(): string {
+    return instanceOf(dataDir(this.dataDir)).runDir;
   }
 
   get pid(): number {

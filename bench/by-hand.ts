@@ -5,32 +5,47 @@ import { basename, join } from "node:path";
 import { SystemClock, SystemRandom, silentLog } from "../src/base/index.ts";
 import { createBridgeNetwork, purgeBridgeNetwork } from "../src/network/index.ts";
 import { noRegistriesConfig } from "../src/runtime/images/index.ts";
-import { createImageStore, createOciRuntime, purgeOciRuntime, type Runtime } from "../src/runtime/index.ts";
+import {
+  createImageStore,
+  createOciRuntime,
+  type Mount,
+  purgeOciRuntime,
+  type Runtime,
+} from "../src/runtime/index.ts";
 import { containerConfig, sandboxConfig, type TestBed } from "../src/runtime/oci/test-bed.ts";
 import { buildDemoImages } from "../src/testing/images/index.ts";
-import { onePod } from "./pod-manifests.ts";
+import { fullPodContainers, fullPodVolumes, onePod } from "./pod-manifests.ts";
 
 /** What a person would type, in one shell: two `ip` batches, overlay mounts, conmon and crun. */
 const upScript = `set -e
-cd "$1"; n=$2; ip=$3
+cd "$1"; n=$2; ip=$3; volumes=$6
 : > net$n; unshare --net=$PWD/net$n true
 printf 'link add vb%s type veth peer name eth0 netns %s\\nlink set vb%s master %s up\\n' $n $PWD/net$n $n $4 | ip -batch -
 printf 'link set lo up\\naddr add %s/24 dev eth0\\nlink set eth0 up\\n' $ip | nsenter --net=$PWD/net$n ip -batch -
-for c in $5; do b=$n$c; dirs="$dirs $b/rootfs $b/upper $b/work"; pipes="$pipes $b/sync"; done
+for c in $5; do b=$n\${c%!}; dirs="$dirs $b/rootfs $b/upper $b/work"; pipes="$pipes $b/sync"; done
+for v in $volumes; do dirs="$dirs volumes$n/\${v%:*}"; done
 mkdir -p $dirs; mkfifo $pipes
+for v in $volumes; do
+  case $v in
+    *:memory) mount -t tmpfs tmpfs volumes$n/\${v%:*};;
+    *:secret) mount -t tmpfs tmpfs volumes$n/\${v%:*}; echo value > volumes$n/\${v%:*}/key;;
+    *:files) echo value > volumes$n/\${v%:*}/key;;
+  esac
+done
 for c in $5; do
-  b=$n$c; read lower < lower-$c
+  ended=\${c##*[^!]}; c=\${c%!}; b=$n$c; read lower < lower-$c
   mount -t overlay -o lowerdir=$lower,upperdir=$PWD/$b/upper,workdir=$PWD/$b/work,volatile overlay $b/rootfs
-  read -r config < config-$c.json; config=\${config/ROOTFS/$PWD/$b/rootfs}
+  read -r config < config-$c.json; config=\${config/ROOTFS/$PWD/$b/rootfs}; config=\${config//VOLUMES/$PWD/volumes$n}
   printf '%s' "\${config/NETNS/$PWD/net$n}" > $b/config.json
   (_OCI_SYNCPIPE=3 conmon --api-version 1 -c $b -u $b -n $b -r /usr/bin/crun -b $PWD/$b -p $PWD/$b/pid --exit-dir $PWD/exits --persist-dir $PWD/$b -l k8s-file:$PWD/$b/log --full-attach --no-sync-log --runtime-arg --root=$PWD/crun --runtime-arg --cgroup-manager=disabled 3>$b/sync </dev/null >/dev/null 2>&1 &)
   read line < $b/sync
   crun --root=$PWD/crun --cgroup-manager=disabled start $b
+  [ -z "$ended" ] || while [ ! -e exits/$b ]; do :; done
 done`;
 
 /** Each container's own signal, its exit file, and everything that was made. */
 const downScript = `set -e; cd "$1"; n=$2
-for c in $3; do read signal < signal-$c; kill -$signal $(cat $n$c/pid); done
+for c in $3; do [ ! -e exits/$n$c ] || continue; read signal < signal-$c; kill -$signal $(cat $n$c/pid); done
 for c in $3; do
   i=0; read signal < signal-$c
   while [ ! -e exits/$n$c ]; do
@@ -40,7 +55,8 @@ for c in $3; do
   done
 done
 for c in $3; do b=$n$c; crun --root=$PWD/crun --cgroup-manager=disabled delete -f $b; umount $b/rootfs; rm -rf $b exits/$b; done
-umount net$n; rm net$n`;
+umount net$n; rm net$n
+[ ! -e volumes$n ] || { for v in volumes$n/*; do ! mountpoint -q $v || umount $v; done; rm -rf volumes$n; }`;
 
 /** After a round that failed half way. */
 const cleanupScript = `for p in "$1"/*/pid; do [ -e "$p" ] && kill -9 $(cat "$p"); done 2>/dev/null
@@ -70,6 +86,7 @@ export class PodsByHand {
 
   /** A container as the engine would run it: the same process, mounts, capabilities and seccomp filter. */
   async define(name: string, spec: any, layers: readonly string[], signal: string): Promise<void> {
+    const volumesDir = join(this.dir, "volumes");
     const own = {
       ...spec,
       root: { ...spec.root, path: "ROOTFS" },
@@ -85,19 +102,22 @@ export class PodsByHand {
         ],
       },
     };
-    await writeFile(join(this.dir, `config-${name}.json`), `${JSON.stringify(own)}\n`);
+    const config = JSON.stringify(own).replaceAll(volumesDir, "VOLUMES");
+    await writeFile(join(this.dir, `config-${name}.json`), `${config}\n`);
     await writeFile(join(this.dir, `lower-${name}`), `${[...layers].reverse().join(":")}\n`);
     await writeFile(join(this.dir, `signal-${name}`), `${signal}\n`);
   }
 
-  /** Until the last container runs. */
-  up(serial: string, address: string, names: readonly string[]): void {
-    execFileSync("bash", [this.upScript, this.dir, serial, address, this.bridge, names.join(" ")]);
+  /** Until the last container runs. One whose name ends in `!` has to end before the next begins. */
+  up(serial: string, address: string, names: readonly string[], volumes: readonly string[] = []): void {
+    const args = [this.dir, serial, address, this.bridge, names.join(" "), volumes.join(" ")];
+    execFileSync("bash", [this.upScript, ...args]);
   }
 
   /** Until the containers have ended and nothing is left. */
   down(serial: string, names: readonly string[]): void {
-    execFileSync("bash", [this.downScript, this.dir, serial, names.join(" ")]);
+    const plain = names.map((name) => name.replace("!", ""));
+    execFileSync("bash", [this.downScript, this.dir, serial, plain.join(" ")]);
   }
 
   cleanUp(): void {
@@ -131,6 +151,8 @@ export interface Handmade {
   demoPod(): Promise<UpAndDown>;
   /** One container that obeys TERM. */
   onePod(): Promise<UpAndDown>;
+  /** As {@link fullPod}. */
+  fullPod(): Promise<UpAndDown>;
   close(): Promise<void>;
 }
 
@@ -161,22 +183,37 @@ export async function createHandmade(options: { imagesDir: string }): Promise<Ha
   for (const { name, layout } of await buildDemoImages(options.imagesDir)) {
     imageIds[/(\w+):latest$/.exec(name)![1]!] = (await images.load(layout))[0]!.id;
   }
-  const define = async (name: string, image: string, command: string[], signal: string) => {
+  const define = async (
+    name: string,
+    image: string,
+    command: string[],
+    signal: string,
+    mounts: readonly Mount[] = [],
+  ) => {
     const imageId = imageIds[image]!;
-    const spec = await engineSpec(runtime, dirs, [command, { imageId }]);
+    const spec = await engineSpec(runtime, dirs, [command, { imageId, mounts: [...mounts] }]);
     await hand.define(name, spec, (await images.rootfs(imageId)).layers, signal);
   };
   await define("nginx", "nginx", ["nginx", "-g", "daemon off;"], "TERM");
   // Process 1 of its namespace, without a handler: nothing but KILL ends it.
   await define("toolbox", "busybox", ["sleep", "3600"], "KILL");
   await define("obedient", "busybox", onePod("").spec.containers[0]!.command, "TERM");
+  const mounts = fullPodVolumes.map(({ name }) => ({
+    hostPath: join(hand.dir, "volumes", name),
+    containerPath: `/${name}`,
+    readOnly: false,
+    propagation: "private" as const,
+  }));
+  for (const { hostPath } of mounts) await mkdir(hostPath, { recursive: true });
+  for (const { name, image, command, kind } of fullPodContainers)
+    await define(name, image, command, kind === "main" && image === "nginx" ? "TERM" : "KILL", mounts);
 
   let serial = 0;
-  const once = async (names: string[]): Promise<UpAndDown> => {
+  const once = async (names: string[], volumes: string[] = []): Promise<UpAndDown> => {
     const name = String(serial++);
     const address = network.podCidr.replace(/\.0\/24$/, `.${100 + (serial % 100)}`);
     const startMs = performance.now();
-    hand.up(name, address, names);
+    hand.up(name, address, names, volumes);
     const upMs = performance.now() - startMs;
     await clock.sleep(settleMs);
     const downFromMs = performance.now();
@@ -186,6 +223,11 @@ export async function createHandmade(options: { imagesDir: string }): Promise<Ha
   return {
     demoPod: () => once(["nginx", "toolbox"]),
     onePod: () => once(["obedient"]),
+    fullPod: () =>
+      once(
+        fullPodContainers.map(({ name, kind }) => (kind === "init" ? `${name}!` : name)),
+        fullPodVolumes.map(({ name, byHand }) => `${name}:${byHand}`),
+      ),
     async close() {
       await runtime.close();
       hand.cleanUp();

@@ -2,34 +2,7 @@ import type { BenchCluster } from "./bench-cluster.ts";
 import type { Handmade, UpAndDown } from "./by-hand.ts";
 import { median, ms, perSecond, type Row } from "./measure.ts";
 import { demoPod, onePod } from "./pod-manifests.ts";
-
-const pods = "/api/v1/namespaces/default/pods";
-
-/** Watches the default namespace's pods and tells when one is Ready or gone. */
-class PodWatch {
-  readonly #ready = new Map<string, () => void>();
-  readonly #gone = new Map<string, () => void>();
-
-  static async open(cluster: BenchCluster): Promise<PodWatch> {
-    const watch = new PodWatch();
-    const list = await cluster.client.json("GET", `${pods}?limit=1`);
-    await cluster.client.watch(
-      `${pods}?watch=true&resourceVersion=${list.metadata.resourceVersion}`,
-      (line) => watch.#see(JSON.parse(line.toString())),
-    );
-    return watch;
-  }
-
-  #see({ type, object }: { type: string; object: any }): void {
-    const { name } = object.metadata;
-    if (type === "DELETED") this.#gone.get(name)?.();
-    else if (object.status?.conditions?.some((c: any) => c.type === "Ready" && c.status === "True"))
-      this.#ready.get(name)?.();
-  }
-
-  ready = (name: string) => new Promise<void>((resolve) => this.#ready.set(name, resolve));
-  gone = (name: string) => new Promise<void>((resolve) => this.#gone.set(name, resolve));
-}
+import { PodWatch, pods } from "./pod-watch.ts";
 
 /** POST to Ready and DELETE to gone, one pod after the other, in turn with the same by hand. */
 export async function podRows(cluster: BenchCluster, byHand: Handmade, runs = 20): Promise<Row[]> {

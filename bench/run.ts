@@ -2,23 +2,28 @@
  * The benchmark: every row of the result is measured here and now, on real pods, over real TLS, in one run.
  *
  *   node --import tsx bench/run.ts            everything
- *   node --import tsx bench/run.ts start pods some parts: start, pods, idle, memory, api
+ *   node --import tsx bench/run.ts start pods some parts: start, pods, node, idle, memory, api, streams
  */
+import { findKubectl } from "../src/cli/index.ts";
 import { createRows, fill, getRow, listRows, memoryRow, watchRows } from "./api-rows.ts";
-import { BenchCluster, imagesDir } from "./bench-cluster.ts";
+import { BenchCluster, imagesDir, kubectlDir } from "./bench-cluster.ts";
 import { createHandmade } from "./by-hand.ts";
 import { loopDelayRow } from "./loop-rows.ts";
 import { median, megabytes, ms, printTable, type Row } from "./measure.ts";
+import { configMapRow, crowdedNodeRows, fullPodRow, restartRow } from "./node-rows.ts";
 import { crowdRow, podRows } from "./pod-rows.ts";
+import { streamRows } from "./stream-rows.ts";
 
-type Part = "start" | "pods" | "idle" | "memory" | "api";
+type Part = "start" | "pods" | "node" | "idle" | "memory" | "api" | "streams";
 
 const parts: Record<Part, () => Promise<Row[]>> = {
   start: startRows,
   pods: realPodRows,
+  node: nodeRows,
   idle: idleRows,
   memory: memoryRows,
   api: apiRows,
+  streams: realStreamRows,
 };
 
 /** From spawn to `/readyz`, on an empty data directory and on one that has been used. */
@@ -65,6 +70,25 @@ async function realPodRows(): Promise<Row[]> {
   }
 }
 
+async function nodeRows(): Promise<Row[]> {
+  const cluster = new BenchCluster();
+  const handmade = await createHandmade({ imagesDir });
+  try {
+    await cluster.up();
+    cluster.image("pull", "nginx");
+    cluster.image("pull", "busybox");
+    return [
+      await fullPodRow(cluster, handmade),
+      await configMapRow(cluster),
+      await restartRow(cluster),
+      ...(await crowdedNodeRows(cluster)),
+    ];
+  } finally {
+    await handmade.close();
+    cluster.down();
+  }
+}
+
 async function idleRows(): Promise<Row[]> {
   const cluster = new BenchCluster();
   try {
@@ -85,6 +109,17 @@ async function idleRows(): Promise<Row[]> {
       },
       { what: "idle CPU", result: `${cpu.toFixed(2)} % of a core`, target: "< 0.5 %", met: cpu < 0.5 },
     ];
+  } finally {
+    cluster.down();
+  }
+}
+
+async function realStreamRows(): Promise<Row[]> {
+  const cluster = new BenchCluster();
+  try {
+    await cluster.up();
+    cluster.image("pull", "busybox");
+    return await streamRows(cluster, findKubectl(process.env.PATH ?? "", kubectlDir));
   } finally {
     cluster.down();
   }

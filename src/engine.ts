@@ -8,6 +8,7 @@ import {
   createCriRuntime,
   createImageStore,
   createOciRuntime,
+  imagesInUse,
   type OpenImageStore,
   type PodNetwork,
   purgeOciRuntime,
@@ -83,7 +84,7 @@ export async function openImageStore(
   inUse: () => Promise<Set<string>>,
 ): Promise<OpenImageStore> {
   const registries = await readRegistriesConfig(dir.registries);
-  return createImageStore({ dir: dir.images, clock, log, registries, inUse });
+  return createImageStore({ dir: dir.images, clock, log, registries, env: process.env, inUse });
 }
 
 /** Removes everything of the cluster's that the engine holds. */
@@ -121,10 +122,8 @@ export async function serveRuntime(
   const log = createLog(options.logLevel);
   const { id, runDir, cgroupRoot } = instanceOf(dir);
   const network = await createBridgeNetwork({ dir: dir.network, id, outside: "reachable", log });
-  const images: OpenImageStore = await openImageStore(
-    dir,
-    log,
-    async () => new Set((await runtime.listContainers()).map((container) => container.imageId)),
+  const images: OpenImageStore = await openImageStore(dir, log, async () =>
+    imagesInUse(await runtime.listContainers()),
   );
   const runtime = await createOciRuntime({
     ...{ dir: dir.runtime, runDir, cgroupRoot, clock, random, images, network, log },

@@ -1,25 +1,13 @@
 import { existsSync, readFileSync } from "node:fs";
 import { readdir, rm, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { createAdmissionPlugins } from "./admission/index.ts";
-import { builtinKinds, builtinSchemas, type corev1, describeType } from "./api/index.ts";
-import { type ApiServer, createApiServer, keyPrefix } from "./apiserver/index.ts";
-import {
-  createAuthenticator,
-  createAuthorizer,
-  createTokenIssuer,
-  ensurePki,
-  kubeconfig,
-  type Pki,
-  relatedThroughPods,
-  systemMasters,
-  type UserInfo,
-  writeKubeconfig,
-} from "./auth/index.ts";
+import type { corev1 } from "./api/index.ts";
+import type { ApiServer } from "./apiserver/index.ts";
+import { ensurePki, kubeconfig, type Pki, writeKubeconfig } from "./auth/index.ts";
 import {
   createLifetime,
   createLog,
-  type Log,
+  giveBackMemory,
   LoopDelayMeter,
   SystemClock,
   SystemRandom,
@@ -30,19 +18,23 @@ import {
   type ClusterStatus,
   type Images,
   imagesOf,
+  type PodsAtStop,
   type RunningCluster,
 } from "./cli/index.ts";
 import {
   createClient,
   createEventRecorder,
   createInformerFactory,
-  type Informer,
-  type InformerFactory,
   type NodeConnector,
   nodes,
-  pods,
 } from "./client/index.ts";
-import { createControllers } from "./controllers/index.ts";
+import {
+  type ControlPlane,
+  createControlPlane,
+  startControllers,
+  startProvisioner,
+  users,
+} from "./control-plane.ts";
 import {
   chooseEndpoint,
   instanceOf,
@@ -52,11 +44,17 @@ import {
   remoteImages,
   serveRuntime,
 } from "./engine.ts";
-import { createKubelet, type Kubelet } from "./kubelet/index.ts";
+import { createKubelet, type Kubelet, purgeKubelet } from "./kubelet/index.ts";
 import { serviceUnavailable } from "./machinery/index.ts";
 import { createBridgeNetwork, purgeBridgeNetwork } from "./network/index.ts";
-import { type OpenImageStore, type Runtime, unmountBelow } from "./runtime/index.ts";
-import { Scheduler } from "./scheduler/index.ts";
+import { nodeSettings } from "./node-settings.ts";
+import {
+  imagesInUse,
+  loadMallocTrim,
+  type OpenImageStore,
+  type Runtime,
+  unmountBelow,
+} from "./runtime/index.ts";
 import { createMemoryStore, openLmdbStore, type Store } from "./store/index.ts";
 import { ensureLocalRegistry, stopLocalRegistry } from "./testing/index.ts";
 
@@ -71,19 +69,9 @@ const random = new SystemRandom();
 /** As upstream's default for `--secure-port`; taken when it is free and no port was asked for. */
 const portDefault = 6443;
 
-/** Components of this process, as they are known to authorization. */
-const users = {
-  scheduler: { name: "system:kube-scheduler", groups: ["system:authenticated"] },
-  controllerManager: {
-    name: "system:kube-controller-manager",
-    groups: [systemMasters, "system:authenticated"],
-  },
-  apiserver: { name: "system:apiserver", groups: [systemMasters, "system:authenticated"] },
-  node: (name: string) => ({ name: `system:node:${name}`, groups: ["system:nodes", "system:authenticated"] }),
-} satisfies Record<string, UserInfo | ((name: string) => UserInfo)>;
-
 async function startCluster(options: ClusterOptions): Promise<RunningCluster> {
   const { dir } = options;
+  const kubeletConfig = await nodeSettings(dir, options.kubeletConfig);
   // Containers of any user read what is made for them; what is secret has its own mode.
   process.umask(0o022);
   const log = createLog(options.logLevel);
@@ -134,7 +122,7 @@ async function startCluster(options: ClusterOptions): Promise<RunningCluster> {
     ? ensureLocalRegistry({ dir: dir.registry, clock, images: [] })
     : undefined;
   const [runtime] = await Promise.all([runtimeReady, startControllers(api, pki, log, ended.signal)]);
-  const inUse = async () => new Set((await runtime.listContainers()).map((c) => c.imageId));
+  const inUse = async () => imagesInUse(await runtime.listContainers());
   const nodeTransport = api.server.transportFor(users.node(options.nodeName));
   kubelet = createKubelet({
     nodeName: options.nodeName,
@@ -150,15 +138,22 @@ async function startCluster(options: ClusterOptions): Promise<RunningCluster> {
       random,
     }),
     dir: dir.kubelet,
+    config: kubeletConfig,
     clock,
     random,
     log: log.child({ room: "kubelet" }),
-    nodeIps: [network.gateway],
-    podCidrs: [network.podCidr],
-    resolvConf: readFileSync("/etc/resolv.conf", "utf8"),
+    nodeIps: network.gateways,
+    podCidrs: network.podCidrs,
     kubernetesService: { host: network.gateway, port },
+    manifestsDir: dir.manifests,
   });
-  await Promise.all([kubelet.start(ended.signal), registryReady]);
+  await Promise.all([
+    kubelet.start(ended.signal),
+    startProvisioner(api, { name: options.nodeName, volumesDir: dir.volumes }, log, ended.signal),
+    registryReady,
+  ]);
+
+  void giveBackFreed(ended.signal);
 
   return new Cluster({
     options,
@@ -166,6 +161,7 @@ async function startCluster(options: ClusterOptions): Promise<RunningCluster> {
     port,
     api,
     store,
+    kubelet,
     runtime,
     images,
     shownImages: endpoint === undefined ? images : remoteImages(runtime),
@@ -174,64 +170,11 @@ async function startCluster(options: ClusterOptions): Promise<RunningCluster> {
   });
 }
 
-/** The API server with what it decides by: who asks, what they may do, what is changed on the way in. */
-interface ControlPlane {
-  server: ApiServer;
-  informers: InformerFactory;
-  /** Every pod, also by node. */
-  pods: Informer<corev1.Pod>;
-}
-
-function createControlPlane(options: {
-  store: Store;
-  pki: Pki;
-  log: Log;
-  nodes: NodeConnector;
-}): ControlPlane {
-  const { store, pki, log } = options;
-  const find = async <T>(
-    resource: string,
-    namespace: string | undefined,
-    name: string,
-  ): Promise<T | undefined> => (await store.get(`${keyPrefix("", resource, namespace)}${name}`))?.object;
-  const tokenIssuer = createTokenIssuer({ signingKey: pki.serviceAccountKey, clock, random });
-  const server: ApiServer = createApiServer({
-    store,
-    kinds: builtinKinds,
-    schemas: builtinSchemas,
-    describe: describeType,
-    authenticator: createAuthenticator({
-      clock,
-      tokens: tokenIssuer,
-      find: async (resource, namespace, name) =>
-        (await find<corev1.Pod>(resource, namespace, name))?.metadata as { uid: string } | undefined,
-    }),
-    authorizer: createAuthorizer({
-      isRelatedToNode: relatedThroughPods((node) => podInformer.byIndex("node", node)),
-    }),
-    admission: createAdmissionPlugins({
-      clock,
-      random,
-      getNamespace: (name) => find("namespaces", undefined, name),
-      getServiceAccount: (namespace, name) => find("serviceaccounts", namespace, name),
-      getPod: (namespace, name) => find("pods", namespace, name),
-      getNode: (name) => find("nodes", undefined, name),
-    }),
-    tokenIssuer,
-    nodes: options.nodes,
-    clock,
-    random,
-    log,
-  });
-  const informers = createInformerFactory(server.transportFor(users.controllerManager), {
-    clock,
-    log,
-    random,
-  });
-  const podInformer = informers.informer<corev1.Pod>(pods, {
-    indexers: { node: (pod) => (pod.spec.nodeName ? [pod.spec.nodeName] : []) },
-  });
-  return { server, informers, pods: podInformer };
+/** Stored objects, and what is made of them for clients, are buffers: libc's. */
+async function giveBackFreed(signal: AbortSignal): Promise<void> {
+  const trim = await loadMallocTrim();
+  const usedBytes = () => process.memoryUsage().arrayBuffers;
+  if (trim) await giveBackMemory({ clock, usedBytes, trim }, signal);
 }
 
 /** Named as Node's own exporters name it. The first of the two takes the reading, which both show. */
@@ -268,40 +211,6 @@ async function listen(
   await server.listen({ port, host: gateway, tls });
   await writeFile(portFile, String(port));
   return port;
-}
-
-async function startControllers(api: ControlPlane, pki: Pki, log: Log, signal: AbortSignal): Promise<void> {
-  const recorder = (component: string) =>
-    createEventRecorder({
-      client: createClient(api.server.transportFor(users.apiserver)),
-      component,
-      clock,
-      log,
-      random,
-    });
-  const transport = api.server.transportFor(users.controllerManager);
-  const controllers = createControllers({
-    client: createClient(transport),
-    informers: api.informers,
-    recorder,
-    clock,
-    random,
-    log: log.child({ room: "controllers" }),
-    resources: () =>
-      builtinKinds.map(({ group, version, resource, kind, scope }) => ({
-        ...{ group, version, resource, kind },
-        namespaced: scope === "Namespaced",
-      })),
-    rootCa: pki.ca.certificate,
-  });
-  const scheduler = new Scheduler({
-    transport: api.server.transportFor(users.scheduler),
-    informers: api.informers,
-    recorder: recorder("default-scheduler"),
-    clock,
-    log: log.child({ room: "scheduler" }),
-  });
-  await Promise.all([scheduler.start(signal), ...controllers.map((controller) => controller.start(signal))]);
 }
 
 class Cluster implements RunningCluster {
@@ -354,8 +263,9 @@ class Cluster implements RunningCluster {
     };
   }
 
-  async stop({ pods: which }: { pods: "stop" | "keep" }): Promise<void> {
-    const { ended, api, runtime, images, store, options } = this.#parts;
+  async stop({ pods: which }: { pods: PodsAtStop }): Promise<void> {
+    const { ended, api, runtime, images, store, options, kubelet } = this.#parts;
+    if (which !== "keep") await kubelet.shutDown();
     ended.abort();
     await api.server.close();
     if (which === "stop") await stopSandboxes(runtime);
@@ -372,6 +282,7 @@ interface Parts {
   port: number;
   api: ControlPlane;
   store: Store;
+  kubelet: Kubelet;
   runtime: Runtime;
   images: OpenImageStore;
   /** Those that pods are made from. */
@@ -413,7 +324,8 @@ export const clusterModule: ClusterModule = {
     await purgeEngine(dir);
     await purgeBridgeNetwork({ dir: dir.network, id });
     await stopLocalRegistry({ dir: dir.registry, clock });
-    // Volumes of pods and what is kept in memory.
+    await purgeKubelet({ dir: dir.kubelet });
+    // Whatever else is mounted.
     await unmountBelow(dir.root);
     if (!existsSync(dir.root)) return;
     for (const name of await readdir(dir.root))

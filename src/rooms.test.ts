@@ -20,7 +20,7 @@ const layers: readonly (readonly string[])[] = [
   ["store", "client"],
   ["streaming"],
   ["auth", "admission", "runtime", "network"],
-  ["apiserver", "scheduler", "controllers", "kubelet"],
+  ["apiserver", "scheduler", "controllers", "kubelet", "provisioner"],
   ["cli", "testing"],
 ];
 

@@ -19,6 +19,11 @@ const refused = async (manifest: object | string, args: string[] = []) => {
 const raw = (path: string, body: string | Buffer, args: string[] = []) =>
   cluster.try(["create", "--raw", path, "-f", "-", ...args], { input: body });
 
+test("a pod without a spec is told what it lacks", async () => {
+  const message = await refused({ apiVersion: "v1", kind: "Pod", metadata: { name: "bare" } });
+  assert.match(message, /Pod "bare" is invalid: spec\.containers: Required value/);
+});
+
 test("a bad manifest gets every error at once, each with its path", async () => {
   const message = await refused({
     apiVersion: "v1",
@@ -160,8 +165,12 @@ test("what a running pod may not change is refused", async () => {
 test("what is not supported yet is said, never silently ignored", async () => {
   const { stderr } = await cluster.try(["create", "-f", "-"], {
     input: JSON.stringify(
-      busyboxPod("wants-claim", "", { volumes: [{ name: "v", persistentVolumeClaim: { claimName: "c" } }] }),
+      busyboxPod("wants-iscsi", "", {
+        volumes: [
+          { name: "v", iscsi: { targetPortal: "127.0.0.1", iqn: "iqn.2001-04.com.example:x", lun: 0 } },
+        ],
+      }),
     ),
   });
-  assert.match(stderr, /persistentVolumeClaim/);
+  assert.match(stderr, /nodes of this cluster cannot mount iSCSI/);
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -64,6 +64,28 @@ test("a port in use is refused before anything is started", async () => {
     assert.ok(!existsSync(dir));
   } finally {
     server.close();
+  }
+});
+
+test("the node's settings are kept with the cluster, and wrong ones are refused by the field's name", async () => {
+  const file = join(scratch, "settings.yaml");
+  const header = "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\n";
+  writeFileSync(file, `${header}maxpods: 7\n`);
+  const dir = join(scratch, "settings");
+  for (const args of [[], ["--detach"]]) {
+    const wrong = await peapod(["up", ...args, "--data-dir", dir, "--kubelet-config", file]);
+    assert.equal(wrong.exitCode, 1);
+    assert.match(wrong.stderr, /settings\.yaml: maxpods: unknown field, did you mean maxPods\?/);
+    assert.doesNotMatch(wrong.stderr, /^\s+at /m);
+  }
+  assert.ok(!existsSync(join(dir, "kubelet.yaml")));
+  writeFileSync(file, `${header}maxPods: 7\n`);
+  const cluster = await TestCluster.start(["--kubelet-config", file]);
+  try {
+    assert.equal((await cluster.get("nodes")).items[0].status.allocatable.pods, "7");
+    assert.match(readFileSync(join(cluster.dataDir, "kubelet.yaml"), "utf8"), /maxPods: 7/);
+  } finally {
+    await cluster.purge();
   }
 });
 
@@ -165,28 +187,43 @@ function mainArgs(): string[] {
   return [new URL("../dist/main.js", import.meta.url).pathname];
 }
 
-/** What a cluster's things on the host are named by: its directory, its id, its pod range. */
-async function tracesOf(cluster: TestCluster): Promise<RegExp> {
+interface Traces {
+  /** The cluster's directory and id. */
+  own: RegExp;
+  /** Its pod range, which the next cluster may take as soon as this one is gone. */
+  range: RegExp;
+  bridge: string;
+  id: string;
+}
+
+/** What a cluster's things on the host are named by. */
+async function tracesOf(cluster: TestCluster): Promise<Traces> {
   const { stdout } = await peapod(["status", "--data-dir", cluster.dataDir, "-o", "json"]);
   const subnet = (JSON.parse(stdout) as { podCidr: string }).podCidr.replace(/\.0\/24$/, "");
   // The unreachable route over the whole range is there once a cluster, each with a metric of its own.
   const ownRoute = `metric ${66_560 + Number(subnet.split(".")[2])}\\b`;
   const ownRange = `\\b${subnet.replaceAll(".", "\\.")}\\b(?!\\.0/16)`;
   const id = createHash("sha256").update(cluster.dataDir).digest("hex").slice(0, 8);
-  return new RegExp([cluster.dataDir, id, ownRange, ownRoute].join("|"));
+  return {
+    own: new RegExp([cluster.dataDir, id].join("|")),
+    range: new RegExp([ownRange, ownRoute].join("|")),
+    bridge: `pp-${subnet}`,
+    id,
+  };
 }
 
 /** What of a cluster is on the host. */
-async function footprint(traces: RegExp): Promise<Record<string, string[]>> {
+async function footprint({ own, range, bridge, id }: Traces): Promise<Record<string, string[]>> {
+  const alias = `/sys/class/net/${bridge}/ifalias`;
+  const isAnothers = existsSync(alias) && !readFileSync(alias, "utf8").includes(id);
+  const isTrace = (line: string) => own.test(line) || (!isAnothers && range.test(line));
   const lines = async (program: string, ...args: string[]) =>
-    (await run(program, args)).stdout.split("\n").filter((line) => traces.test(line));
+    (await run(program, args)).stdout.split("\n").filter(isTrace);
   return {
     links: await lines("ip", "-br", "addr"),
     routes: await lines("ip", "route"),
     rules: await lines("nft", "list", "ruleset"),
-    mounts: readFileSync("/proc/mounts", "utf8")
-      .split("\n")
-      .filter((line) => traces.test(line)),
+    mounts: readFileSync("/proc/mounts", "utf8").split("\n").filter(isTrace),
     processes: await lines("ps", "-eo", "args"),
     cgroups: await lines("find", "/sys/fs/cgroup", "-maxdepth", "4", "-type", "d"),
   };

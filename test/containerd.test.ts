@@ -54,6 +54,8 @@ test("a pod of several containers runs by containerd, with volumes, probes and l
   assert.match(pod.status.podIP, /^10\.213\.77\./);
   assert.equal(pod.status.initContainerStatuses[0].state.terminated.reason, "Completed");
   assert.equal(await cluster!.kubectl(["logs", "web", "-c", "main"]), "hello\n");
+  for (const { containerID } of pod.status.containerStatuses)
+    assert.match(containerID, /^containerd:\/\/[0-9a-f]{64}$/);
   const node = (await cluster!.get("nodes")).items[0];
   assert.match(node.status.nodeInfo.containerRuntimeVersion, /^containerd:\/\/\d/);
 });
@@ -76,7 +78,63 @@ test("a container that ends is started again at once", { skip }, async () => {
   assert.equal(restarted.lastState.terminated.exitCode, 4);
 });
 
+test("an engine that cannot mount images says so, and nothing else is mounted in their place", {
+  skip,
+}, async () => {
+  const image = { image: containerd!.imageName, imagePullPolicy: "IfNotPresent" };
+  await cluster!.apply({
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name: "image-volume" },
+    spec: {
+      terminationGracePeriodSeconds: 1,
+      volumes: [{ name: "data", image: { reference: image.image, pullPolicy: "IfNotPresent" } }],
+      containers: [{ name: "main", ...image, volumeMounts: [{ name: "data", mountPath: "/data" }] }],
+    },
+  });
+  await eventually("it is told", async () => {
+    const { containerStatuses } = (await cluster!.get("pod", "image-volume")).status;
+    const waiting = containerStatuses?.[0].state.waiting;
+    return waiting?.reason === "CreateContainerError" && /volumes of images/.test(waiting.message);
+  });
+  await cluster!.kubectl(["delete", "pod", "image-volume"]);
+});
+
 test("a deleted pod leaves nothing in containerd", { skip }, async () => {
   await cluster!.kubectl(["delete", "pod", "web"]);
   await eventually("containerd has no container", async () => containerd!.containers().length === 0);
+});
+
+test("a pod's class names one of containerd's runtimes; what it has not is told by an event", {
+  skip,
+}, async () => {
+  const image = { image: containerd!.imageName, imagePullPolicy: "IfNotPresent" };
+  const pod = (name: string, spec: object) => ({
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name },
+    spec: { restartPolicy: "Never", containers: [{ name: "main", ...image, command: ["true"] }], ...spec },
+  });
+  for (const handler of ["runc", "none"]) {
+    await cluster!.apply({
+      apiVersion: "node.k8s.io/v1",
+      kind: "RuntimeClass",
+      metadata: { name: `class-${handler}` },
+      handler,
+    });
+  }
+  await cluster!.apply(pod("by-runc", { runtimeClassName: "class-runc" }));
+  await cluster!.apply(pod("by-none", { runtimeClassName: "class-none" }));
+  await cluster!.apply(pod("mapped", { hostUsers: false }));
+  await cluster!.wait("pod/by-runc", "jsonpath={.status.phase}=Succeeded");
+  const eventOf = (name: string, pattern: RegExp) =>
+    eventually(`the event of ${name}`, async () =>
+      pattern.test(await cluster!.kubectl(["events", `--for=pod/${name}`])),
+    );
+  await eventOf("by-none", /FailedCreatePodSandBox .*no runtime for "none" is configured/);
+  await eventOf(
+    "mapped",
+    /FailedCreatePodSandBox .*can't set `spec.hostUsers: false`, runtime does not support user namespaces/,
+  );
+  await cluster!.kubectl(["delete", "pod", "by-runc", "by-none", "mapped", "--now"]);
 });

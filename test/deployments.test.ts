@@ -56,6 +56,13 @@ test("a deleted pod of a Deployment comes back with another name, uid and IP", a
 test("a rolling update replaces every pod, and undo brings the old template back", async () => {
   await cluster.apply(deployment("rolls"));
   await cluster.kubectl(["rollout", "status", "deployment/rolls", "--timeout=60s"]);
+  const { metadata } = await cluster.get("deployment", "rolls");
+  const revision = "deployment.kubernetes.io/revision";
+  assert.deepEqual(
+    [metadata.generation, metadata.annotations[revision]],
+    [1, "1"],
+    "only users change what they ask for",
+  );
   const first = new Set((await podsOf("rolls")).map((pod) => pod.metadata.uid));
   await cluster.kubectl(["set", "env", "deployment/rolls", "VERSION=2"]);
   await cluster.kubectl(["rollout", "status", "deployment/rolls", "--timeout=60s"]);

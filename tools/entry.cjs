@@ -5,6 +5,11 @@ const { Script } = require("node:vm");
 
 // Commits of the store and the files of pods wait for the disk on the same threads; read when the first one starts.
 process.env.UV_THREADPOOL_SIZE ??= "8";
+// Node reads it at each start of each process, which takes longer than most commands; pulls read it when they need it.
+if (process.env.NODE_EXTRA_CA_CERTS) {
+  process.env.PEAPOD_EXTRA_CA_CERTS ??= process.env.NODE_EXTRA_CA_CERTS;
+  delete process.env.NODE_EXTRA_CA_CERTS;
+}
 
 const filename = join(__dirname, "peapod.js");
 let cachedData;

@@ -16,6 +16,8 @@ export interface AdmissionRequest {
   old?: KubeObject;
   /** Collects `Warning` headers. */
   warn(message: string): void;
+  /** Notes something for who looks at the server's log. As an audit annotation. */
+  audit(key: string, value: string): void;
 }
 
 /**

@@ -1,4 +1,5 @@
 export * from "./contract.ts";
 export { type AdmissionOptions, createAdmissionPlugins } from "./plugins.ts";
-export type { PodPriority, PriorityClasses } from "./priority.ts";
+export type { PriorityClasses } from "./priority.ts";
 export type { Lookup } from "./refuse.ts";
+export * from "./resource-quota/index.ts";

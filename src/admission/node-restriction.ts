@@ -1,9 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
-import type { authenticationv1, corev1 } from "../api/index.ts";
+import { type authenticationv1, type corev1, isMirrorPod, referredKind } from "../api/index.ts";
 import { nodeNameOf } from "../auth/index.ts";
 import { notFound } from "../machinery/index.ts";
 import type { AdmissionPlugin, AdmissionRequest } from "./contract.ts";
-import { isMirrorPod, referredKind } from "./mirror-pod.ts";
 import { forbiddenLabels } from "./node-labels.ts";
 import { type Lookup, refusal } from "./refuse.ts";
 

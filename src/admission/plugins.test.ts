@@ -1,89 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { corev1 } from "../api/index.ts";
-import type { UserInfo } from "../auth/index.ts";
-import { SeededRandom, SteppedClock } from "../base/index.ts";
-import { type KubeObject, StatusError } from "../machinery/index.ts";
+import type { KubeObject } from "../machinery/index.ts";
 import type { AdmissionRequest } from "./contract.ts";
-import { createAdmissionPlugins } from "./plugins.ts";
-
-const person: UserInfo = { name: "ann", groups: ["system:authenticated"] };
-const nodeUser: UserInfo = { name: "system:node:n1", groups: ["system:nodes", "system:authenticated"] };
-
-function frozen<T>(value: T): T {
-  if (typeof value === "object" && value !== null) for (const child of Object.values(value)) frozen(child);
-  return Object.freeze(value);
-}
-
-interface Cluster {
-  namespaces: Record<string, object>;
-  accounts: Record<string, object>;
-  pods: Record<string, object>;
-  nodes: Record<string, object>;
-}
-
-function cluster(more: Partial<Cluster> = {}) {
-  const state: Cluster = {
-    namespaces: { default: { metadata: { name: "default" }, status: { phase: "Active" } } },
-    accounts: { "default/default": { metadata: { name: "default" } } },
-    pods: {
-      "default/mine": { metadata: { uid: "p1" }, spec: { nodeName: "n1" } },
-      "default/other": { metadata: { uid: "p2" }, spec: { nodeName: "n2" } },
-    },
-    nodes: { n1: { metadata: { name: "n1", uid: "u1" } } },
-    ...more,
-  };
-  const clock = new SteppedClock();
-  const plugins = createAdmissionPlugins({
-    clock,
-    random: new SeededRandom(1),
-    getNamespace: (name) => state.namespaces[name] as corev1.Namespace,
-    getServiceAccount: (namespace, name) => state.accounts[`${namespace}/${name}`] as corev1.ServiceAccount,
-    getPod: (namespace, name) => state.pods[`${namespace}/${name}`] as corev1.Pod,
-    getNode: (name) => state.nodes[name] as corev1.Node,
-  });
-  /** As the server does it: what lies below the object's first level may be the stored object's. */
-  async function admit(given: Partial<AdmissionRequest>): Promise<any> {
-    const object = given.object && { ...frozen(given.object) };
-    const request: AdmissionRequest = {
-      operation: "CREATE",
-      kind: { group: "", version: "v1", kind: "Pod" },
-      resource: { group: "", version: "v1", resource: "pods" },
-      namespace: "default",
-      name: object?.metadata.name ?? "",
-      user: person,
-      dryRun: false,
-      warn: () => {},
-      ...given,
-      ...(object && { object }),
-    };
-    for (const plugin of plugins) if (plugin.wants(request)) await plugin.mutate?.(request);
-    for (const plugin of plugins) if (plugin.wants(request)) await plugin.validate?.(request);
-    return object;
-  }
-  return { state, clock, admit };
-}
-
-const pod = (spec: object = {}, metadata: object = {}): KubeObject => ({
-  apiVersion: "v1",
-  kind: "Pod",
-  metadata: { name: "p", ...metadata },
-  spec: { containers: [{ name: "c", image: "i" }], ...spec },
-});
-
-const resource = (name: string, group = "") => ({ resource: { group, version: "v1", resource: name } });
-
-async function refused(promise: Promise<unknown>, code: number, message: RegExp): Promise<StatusError> {
-  try {
-    await promise;
-  } catch (error) {
-    assert.ok(error instanceof StatusError, String(error));
-    assert.equal(error.code, code, error.message);
-    assert.match(error.message, message);
-    return error;
-  }
-  return assert.fail("was admitted");
-}
+import { cluster, nodeUser, pod, refused, resource } from "./plugins.suite.ts";
 
 test("a new pod gets the default account, its token, a priority and tolerations", async () => {
   const { spec } = await cluster().admit({ object: pod() });
@@ -232,26 +152,6 @@ test("the namespaces that a cluster needs can't be deleted", async () => {
     /^namespaces "kube-system" is forbidden: this namespace may not be deleted$/,
   );
   await remove("mine");
-});
-
-test("priority comes from the class and from nowhere else", async () => {
-  const { admit } = cluster();
-  const critical = await admit({ object: pod({ priorityClassName: "system-node-critical" }) });
-  assert.equal(critical.spec.priority, 2_000_001_000);
-  await refused(
-    admit({ object: pod({ priorityClassName: "x" }) }),
-    403,
-    /no PriorityClass with name x was found/,
-  );
-  await refused(
-    admit({ object: pod({ priority: 7 }) }),
-    403,
-    /the integer value of priority \(7\) must not be provided/,
-  );
-  const old = pod({ priority: 5, preemptionPolicy: "Never" });
-  const kept = await admit({ operation: "UPDATE", old, object: pod({ priority: undefined }) });
-  assert.equal(kept.spec.priority, 5);
-  assert.equal(kept.spec.preemptionPolicy, "Never");
 });
 
 test("a pod's own tolerations are kept", async () => {

@@ -1,5 +1,4 @@
-import type { corev1 } from "../api/index.ts";
-import { containersOf } from "./mirror-pod.ts";
+import { containersOf, type corev1 } from "../api/index.ts";
 
 const enforceAnnotation = "kubernetes.io/enforce-mountable-secrets";
 

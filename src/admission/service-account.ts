@@ -1,7 +1,6 @@
-import type { corev1 } from "../api/index.ts";
+import { type corev1, isMirrorPod, referredKind } from "../api/index.ts";
 import type { Clock, Random } from "../base/index.ts";
 import type { AdmissionPlugin, AdmissionRequest } from "./contract.ts";
-import { isMirrorPod, referredKind } from "./mirror-pod.ts";
 import { isCore, type Lookup, refusal } from "./refuse.ts";
 import { forbiddenSecret } from "./service-account-secrets.ts";
 

@@ -30,6 +30,8 @@ export interface Kind<T extends KubeObject = any> {
   hasStatus: boolean;
   /** Where `/scale` finds its numbers. */
   scale?: ScaleFields<T>;
+  /** The objects are those of another kind, in another form: how each becomes the other. */
+  storedAs?: StoredAs<T>;
   /** Names of further subresources the server serves for this kind: `log`, `exec`, `eviction`, `token`, … */
   subresources?: readonly string[];
 }
@@ -38,17 +40,19 @@ export interface Strategy<T> {
   /** Defaults that depend on other fields, after the schema's own. Called on every decode of a write. Mutates. */
   applyDefaults?(object: T): void;
   /** Clears what a client may not set (status), sets what the server decides (generation is done by shared code). Mutates. */
-  prepareForCreate?(object: T): void;
+  prepareForCreate?(object: T, nowMs: number): void;
   /** Carries over what an update may not change silently. Mutates `object`; `old` is frozen. */
   prepareForUpdate?(object: T, old: T): void;
   /** What is wrong, all at once, with paths such as `spec.containers[0].name`. Metadata is checked by shared code. */
   validate(object: T): FieldError[];
+  /** In addition to `validate(object)`, of what is new. */
+  validateCreate?(object: T): FieldError[];
   /** In addition to `validate(object)`. */
   validateUpdate?(object: T, old: T): FieldError[];
   /** Headers `Warning: 299`. */
   warnings?(object: T, old: T | undefined): string[];
   /** As `prepareForUpdate`, for `/status`: what a reporter may leave out and not lose. Mutates `object`. */
-  prepareForStatusUpdate?(object: T, old: T): void;
+  prepareForStatusUpdate?(object: T, old: T, nowMs: number): void;
   /** For `/status`: validation of the new status against the old object. */
   validateStatusUpdate?(object: T, old: T): FieldError[];
   /** Subresources through which a part of the object is written (`ephemeralcontainers`), by name. */
@@ -94,6 +98,13 @@ export interface Column<T> {
   ageFrom?(object: T): string | null | undefined;
   /** A date is given as the timestamp and shown as an age at `nowMs`. */
   value(object: T, nowMs: number): string | number | boolean | null;
+}
+
+/** Both functions leave what they are given as it is; what they give may share parts with it. */
+export interface StoredAs<T> {
+  kind: Kind;
+  toStored(object: T): KubeObject;
+  fromStored(object: any): T;
 }
 
 export interface ScaleFields<T> {

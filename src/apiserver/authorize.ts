@@ -29,9 +29,39 @@ export function authorizeResource(
   return require(serving, attributes);
 }
 
+/** Throws unless the user may do it to one of the subresources; the refusal is about the last. */
+export async function authorizeAnyOf(
+  serving: Serving,
+  caller: Caller,
+  what: Pick<Call, "storage" | "namespace" | "name"> & { verb: string },
+  subresources: readonly string[],
+): Promise<void> {
+  for (const [i, subresource] of subresources.entries()) {
+    try {
+      return await authorizeResource(serving, caller, { ...what, subresource });
+    } catch (error) {
+      if (i === subresources.length - 1) throw error;
+    }
+  }
+}
+
 /** A list or watch of one object by its name is about that object. As `request.RequestInfoFactory`. */
 function selectedName(fieldSelector: string | undefined): string | undefined {
   return fieldSelector && /(?:^|,)metadata\.name==?([^,=!]+)/.exec(fieldSelector)?.[1];
+}
+
+/** The same for metrics, which are read and never stored. */
+export function authorizeMetrics(
+  serving: Serving,
+  caller: Caller,
+  resource: GroupVersionResource,
+  { verb, namespace, name }: { verb: "get" | "list"; namespace?: string; name?: string },
+): Promise<void> {
+  return require(serving, {
+    ...{ user: caller.user, verb, ...resource },
+    ...(namespace !== undefined && { namespace }),
+    ...(name !== undefined && { name }),
+  });
 }
 
 /** The same for a resource that is only asked. */

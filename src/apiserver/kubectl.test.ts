@@ -31,8 +31,10 @@ const echoNode: NodeApi = {
     streams.stderr?.end();
     return { exitCode: options.command[0] === "false" ? 3 : 0 };
   },
-  attach: async () => ({ exitCode: 0 }),
+  attach: async () => {},
   portForward: () => Promise.reject(new Error("no port is open")),
+  dialPod: () => Promise.reject(new Error("no port is open")),
+  page: async ({ path }) => ({ code: 200, mediaType: "text/plain", body: Buffer.from(`page ${path}\n`) }),
 };
 
 let cluster: TestCluster;

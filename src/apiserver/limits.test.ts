@@ -39,6 +39,28 @@ test("past the writes in flight a client is told to come back, and reads go on",
   assert.equal(codes.filter((code) => code === 201).length, writesInFlightMax);
 });
 
+test("clients that are slow to send their bodies do not keep others from writing", async (t) => {
+  const cluster = await startTestCluster();
+  t.after(() => cluster.close());
+  const { pki, port } = cluster;
+  const tls = { ca: pki.ca.certificate, cert: pki.admin.certificate, key: pki.admin.key };
+  const slow = Array.from({ length: writesInFlightMax + 20 }, () => {
+    const socket = connectTls({ port, host: "127.0.0.1", ...tls, ALPNProtocols: ["http/1.1"] });
+    socket.on("error", () => {});
+    socket.write(
+      `POST ${maps} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100\r\nexpect: 100-continue\r\n\r\n{`,
+    );
+    return socket;
+  });
+  t.after(() => {
+    for (const socket of slow) socket.destroy();
+  });
+  // The server has begun to take each body: it says so.
+  await Promise.all(slow.map((socket) => new Promise((resolve) => socket.once("data", resolve))));
+  const client = new TestClient(cluster);
+  assert.equal((await client.post(maps, demoConfigMap("quick"))).code, 201);
+});
+
 test("a watcher that takes nothing is cut, and the others go on", async (t) => {
   const cluster = await startTestCluster();
   t.after(() => cluster.close());

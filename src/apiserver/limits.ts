@@ -10,7 +10,11 @@ export const urlBytesMax = 32 * 1024;
 export const readsInFlightMax = 400;
 /** Requests that write, at once; as kube-apiserver's `--max-mutating-requests-inflight`. */
 export const writesInFlightMax = 200;
-/** Writes that one turn of the event loop begins; a fifth of a millisecond each, so that timers and reads are not kept waiting. */
+/** Requests whose body is still coming, at once: so many clients may be slow before one is told to come again. */
+export const bodiesInFlightMax = 2_000;
+/** What of those bodies has come, of all together. */
+export const bodyBytesInFlightMax = 256 * 1024 * 1024;
+/** Writes that one turn of the event loop begins; a third of a millisecond each, so that timers and reads are not kept waiting. */
 export const writesPerTurnMax = 8;
 /** What a client is told to wait after a 429. */
 export const retryAfterS = 1;
@@ -48,8 +52,6 @@ export const listPageSize = 500;
 export const gzipBytesMin = 128 * 1024;
 /** Pieces in which a long list is written. */
 export const writeChunkBytes = 256 * 1024;
-/** How long one turn of the event loop may filter, render or encode before it yields. */
-export const turnMsMax = 3;
 /** How long a client may take nothing of a list while it is being sent. */
 export const answerStallMsMax = 60_000;
 /** Warnings of one answer; as `k8s.io/apiserver/pkg/endpoints/filters` truncates them by total length. */

@@ -118,6 +118,23 @@ test("a list as Table has rows, and columns as kubectl shows them", async () => 
   assert.equal((await client.get(`${pods}?includeObject=All`, table)).code, 400);
 });
 
+test("older clients ask for tables and metadata of the version before", async () => {
+  const as = (what: string) => ({ accept: `application/json;as=${what};v=v1beta1;g=meta.k8s.io` });
+  const list = (await client.get(`${maps}?limit=2`, as("Table"))).json;
+  assert.deepEqual([list.kind, list.apiVersion, list.rows.length], ["Table", "meta.k8s.io/v1beta1", 2]);
+  assert.equal(list.rows[0].object.apiVersion, "meta.k8s.io/v1beta1");
+  const one = (await client.get(`${maps}/m-1`, as("Table"))).json;
+  assert.deepEqual([one.apiVersion, one.rows[0].cells[0]], ["meta.k8s.io/v1beta1", "m-1"]);
+  const partial = (await client.get(maps, as("PartialObjectMetadataList"))).json;
+  assert.deepEqual(
+    [partial.apiVersion, partial.items[0].apiVersion],
+    ["meta.k8s.io/v1beta1", "meta.k8s.io/v1beta1"],
+  );
+  // Both are kept apart.
+  assert.equal((await client.get(maps, table)).json.rows[0].object.apiVersion, "meta.k8s.io/v1");
+  assert.equal((await client.get(maps, { accept: as("Table").accept.replace("v1beta1", "v2") })).code, 406);
+});
+
 test("other forms: metadata only, YAML, protobuf; and a 406 for what there is not", async () => {
   const partial = await client.get(maps, {
     accept: "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1",

@@ -5,7 +5,7 @@ import type { Clock, Log, Random } from "../base/index.ts";
 import type { NodeConnector, Transport } from "../client/index.ts";
 import type { SchemaRegistry } from "../machinery/index.ts";
 import type { Store } from "../store/index.ts";
-import { bootstrapNamespaces } from "./bootstrap.ts";
+import { bootstrapObjects } from "./bootstrap.ts";
 import type { Serving } from "./context.ts";
 import { Health, type HealthCheck } from "./discovery/health.ts";
 import { Authentication } from "./http/authenticate.ts";
@@ -45,7 +45,7 @@ export interface ApiServer {
   listen(options: ListenOptions): Promise<{ port: number; host: string }>;
   /** The way in for a component of this process that acts as `user`. */
   transportFor(user: UserInfo): Transport;
-  /** Makes the namespaces every cluster has; harmless when they are there. */
+  /** Makes the namespaces and priority classes every cluster has; harmless when they are there. */
   bootstrap(): Promise<void>;
   /** What must be well for `/readyz` (or `/livez`) to say so. */
   addHealthCheck(endpoint: "livez" | "readyz", check: HealthCheck): void;
@@ -107,7 +107,7 @@ class Server implements ApiServer {
   }
 
   bootstrap(): Promise<void> {
-    return bootstrapNamespaces(this.#serving);
+    return bootstrapObjects(this.#serving);
   }
 
   addHealthCheck(endpoint: "livez" | "readyz", check: HealthCheck): void {

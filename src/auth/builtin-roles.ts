@@ -53,6 +53,7 @@ export const clusterRoles: Readonly<Record<string, readonly PolicyRule[]>> = {
     ),
     ...rules("get core nodes/metrics"),
   ],
+  "system:aggregated-metrics-reader": rules("get,list,watch metrics.k8s.io nodes,pods"),
   "system:service-account-issuer-discovery": paths(
     "/.well-known/openid-configuration",
     "/.well-known/openid-configuration/",
@@ -94,6 +95,14 @@ export const clusterRoles: Readonly<Record<string, readonly PolicyRule[]>> = {
 
 /** What each controller may do as its own service account of `kube-system`; upstream names the roles `system:controller:NAME`. */
 export const controllerRoles: Readonly<Record<string, readonly PolicyRule[]>> = {
+  "attachdetach-controller": rules(`
+    list,watch core persistentvolumes,persistentvolumeclaims,pods
+    get,list,watch core nodes
+    patch,update core nodes/status
+    create,delete,get,list,watch storage.k8s.io volumeattachments
+    get,list,watch storage.k8s.io csidrivers,csinodes
+    ${events}
+  `),
   "cronjob-controller": rules(`
     get,list,update,watch batch cronjobs
     create,delete,get,list,patch,update,watch batch jobs
@@ -136,6 +145,14 @@ export const controllerRoles: Readonly<Record<string, readonly PolicyRule[]>> = 
   `),
   "generic-garbage-collector": rules(`
     delete,get,list,patch,update,watch * *
+    ${events}
+  `),
+  "hostpath-provisioner": rules(`
+    create,delete,get,list,patch,watch core persistentvolumes
+    get,list,patch,watch core persistentvolumeclaims
+    patch core persistentvolumeclaims/status
+    get,list,watch core nodes
+    create,get,list,watch storage.k8s.io storageclasses
     ${events}
   `),
   "job-controller": rules(`
@@ -214,7 +231,8 @@ const subjectsOf: Readonly<Record<string, readonly Subject[]>> = {
 export const builtinBindings: readonly RoleBinding[] = [
   ...Object.entries(clusterRoles).map(([name, rules]) => ({
     role: { name, rules },
-    subjects: subjectsOf[name]!,
+    // Some are there for others to be bound to.
+    subjects: subjectsOf[name] ?? [],
   })),
   ...Object.entries(controllerRoles).map(([name, rules]) => ({
     role: { name: `system:controller:${name}`, rules },

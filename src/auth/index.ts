@@ -15,7 +15,7 @@ export * from "./contract.ts";
 export { type KubeconfigOptions, kubeconfig, mergeKubeconfig, writeKubeconfig } from "./kubeconfig.ts";
 export { type IsRelatedToNode, type NodeResource, nodeNameOf } from "./node-authorizer.ts";
 export { ensurePki, type Pki, type PkiOptions } from "./pki.ts";
-export { type PodsOnNode, relatedThroughPods } from "./pod-references.ts";
+export { type PodReferences, relatedThroughPods } from "./pod-references.ts";
 export { type Role, type RoleBinding, type RuleSource, rulesFromBindings, type Subject } from "./rbac.ts";
 export { type PolicyRule, ruleAllows } from "./rules.ts";
 export {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { corev1 } from "../api/index.ts";
+import type { corev1, storagev1 } from "../api/index.ts";
 import type { NodeResource } from "./node-authorizer.ts";
 import { relatedThroughPods } from "./pod-references.ts";
 
@@ -25,7 +25,16 @@ const pod = {
   },
 } as corev1.Pod;
 
-const isRelated = relatedThroughPods((nodeName) => (nodeName === "n1" ? [pod] : []));
+const secretRef = { name: "stage", namespace: "drivers" };
+const isRelated = relatedThroughPods({
+  podsOnNode: (nodeName) => (nodeName === "n1" ? [pod] : []),
+  getClaim: async (_namespace, name) =>
+    ({ metadata: { name }, spec: { volumeName: `pv-of-${name}` } }) as corev1.PersistentVolumeClaim,
+  getVolume: async (name) =>
+    ({ metadata: { name }, spec: { csi: { nodeStageSecretRef: secretRef } } }) as corev1.PersistentVolume,
+  getAttachment: async (name) =>
+    name === "of-n1" ? ({ spec: { nodeName: "n1" } } as storagev1.VolumeAttachment) : undefined,
+});
 
 const table: [NodeResource, string, boolean][] = [
   ["pods", "p", true],
@@ -50,3 +59,22 @@ for (const [resource, name, related] of table) {
     assert.equal(await isRelated("n1", resource, "other", name), false, "another namespace");
   });
 }
+
+test("a node's pod gives it the volumes that its claims are bound to, and no other", async () => {
+  assert.equal(await isRelated("n1", "persistentvolumes", undefined, "pv-of-claim"), true);
+  assert.equal(await isRelated("n1", "persistentvolumes", undefined, "pv-of-p-data"), true);
+  assert.equal(await isRelated("n1", "persistentvolumes", undefined, "pv-of-other"), false);
+  assert.equal(await isRelated("n2", "persistentvolumes", undefined, "pv-of-claim"), false);
+});
+
+test("a node's pod gives it what the drivers of its volumes need", async () => {
+  assert.equal(await isRelated("n1", "secrets", "drivers", "stage"), true);
+  assert.equal(await isRelated("n1", "secrets", "drivers", "other"), false);
+  assert.equal(await isRelated("n2", "secrets", "drivers", "stage"), false);
+});
+
+test("a node sees the attachments of volumes to itself, and no others", async () => {
+  assert.equal(await isRelated("n1", "volumeattachments", undefined, "of-n1"), true);
+  assert.equal(await isRelated("n2", "volumeattachments", undefined, "of-n1"), false);
+  assert.equal(await isRelated("n1", "volumeattachments", undefined, "none"), false);
+});

@@ -1,28 +1,58 @@
-import type { corev1 } from "../api/index.ts";
+import { claimsOfPod, type corev1, type storagev1 } from "../api/index.ts";
 import type { IsRelatedToNode, NodeResource } from "./node-authorizer.ts";
 
-/** The pods bound to a node, from memory; only those of the namespace need be given. */
-export type PodsOnNode = (
-  nodeName: string,
-  namespace: string,
-) => Iterable<corev1.Pod> | Promise<Iterable<corev1.Pod>>;
+/** What of the cluster is asked, from memory. */
+export interface PodReferences {
+  podsOnNode(nodeName: string): Iterable<corev1.Pod> | Promise<Iterable<corev1.Pod>>;
+  getClaim(namespace: string, name: string): Promise<corev1.PersistentVolumeClaim | undefined>;
+  getVolume(name: string): Promise<corev1.PersistentVolume | undefined>;
+  getAttachment(name: string): Promise<storagev1.VolumeAttachment | undefined>;
+}
 
 /**
- * What a node's own pods refer to, asked anew each time: a node has some hundred pods at most, and nothing has to be kept in step.
- * Persistent volumes and what else hangs on a claim are related to no node yet.
+ * What a node's own pods refer to, by themselves or through their claims, asked anew each time: a node has some hundred
+ * pods at most, and nothing has to be kept in step.
  */
-export function relatedThroughPods(podsOnNode: PodsOnNode): IsRelatedToNode {
+export function relatedThroughPods(cluster: PodReferences): IsRelatedToNode {
   return async (nodeName, resource, namespace, name) => {
+    const pods = [...(await cluster.podsOnNode(nodeName))].filter(({ spec }) => spec.nodeName === nodeName);
+    if (resource === "persistentvolumes")
+      return (await volumeNamesOf(cluster, pods)).includes(name) && namespace === undefined;
+    if (resource === "volumeattachments")
+      return (await cluster.getAttachment(name))?.spec.nodeName === nodeName;
     if (namespace === undefined) return false;
-    for (const pod of await podsOnNode(nodeName, namespace)) {
-      if (pod.metadata.namespace !== namespace || pod.spec.nodeName !== nodeName) continue;
-      if (refersTo(pod, resource, name)) return true;
-    }
-    return false;
+    if (pods.some((pod) => pod.metadata.namespace === namespace && refersTo(pod, resource, name)))
+      return true;
+    return resource === "secrets" && isSecretOfVolumes(cluster, pods, namespace, name);
   };
 }
 
-function refersTo({ metadata, spec }: corev1.Pod, resource: NodeResource, name: string): boolean {
+/** The persistent volumes that are bound to claims of the pods. */
+async function volumeNamesOf({ getClaim }: PodReferences, pods: readonly corev1.Pod[]): Promise<string[]> {
+  const claims = pods.flatMap((pod) =>
+    claimsOfPod(pod).map(({ claimName }) => getClaim(pod.metadata.namespace!, claimName)),
+  );
+  return (await Promise.all(claims)).flatMap((claim) => claim?.spec?.volumeName ?? []);
+}
+
+/** What a volume's driver needs on the node, in whatever namespace it is. */
+async function isSecretOfVolumes(
+  cluster: PodReferences,
+  pods: readonly corev1.Pod[],
+  namespace: string,
+  name: string,
+): Promise<boolean> {
+  const volumes = await Promise.all((await volumeNamesOf(cluster, pods)).map(cluster.getVolume));
+  return volumes.some((volume) => {
+    const { nodeExpandSecretRef, nodePublishSecretRef, nodeStageSecretRef } = volume?.spec?.csi ?? {};
+    return [nodeExpandSecretRef, nodePublishSecretRef, nodeStageSecretRef].some(
+      (ref) => ref?.name === name && ref.namespace === namespace,
+    );
+  });
+}
+
+function refersTo(pod: corev1.Pod, resource: NodeResource, name: string): boolean {
+  const { metadata, spec } = pod;
   switch (resource) {
     case "pods":
       return metadata.name === name;
@@ -33,11 +63,7 @@ function refersTo({ metadata, spec }: corev1.Pod, resource: NodeResource, name: 
     case "configmaps":
       return refersToConfigMap(spec, name);
     case "persistentvolumeclaims":
-      return (spec.volumes ?? []).some(
-        (volume) =>
-          volume.persistentVolumeClaim?.claimName === name ||
-          (volume.ephemeral !== undefined && `${metadata.name}-${volume.name}` === name),
-      );
+      return claimsOfPod(pod).some(({ claimName }) => claimName === name);
     case "resourceclaims":
       return (spec.resourceClaims ?? []).some((claim) => claim.resourceClaimName === name);
     case "persistentvolumes":

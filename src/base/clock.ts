@@ -77,6 +77,8 @@ export class SteppedClock extends ClockWithSleep implements Clock {
   #nowMs: number;
   readonly #startMs: number;
   #order = 0;
+  /** How far the wall clock was set from where it began. */
+  #setMs = 0;
   #due: Due[] = [];
 
   constructor(startMs = Date.UTC(2026, 0, 1)) {
@@ -86,11 +88,16 @@ export class SteppedClock extends ClockWithSleep implements Clock {
   }
 
   now(): number {
-    return this.#nowMs;
+    return this.#nowMs + this.#setMs;
   }
 
   monotonicMs(): number {
     return this.#nowMs - this.#startMs;
+  }
+
+  /** Sets the wall clock on, or back: time does not pass, and nothing falls due. */
+  jump(ms: number): void {
+    this.#setMs += ms;
   }
 
   after(delayMs: number, fn: () => void): Timer {

@@ -1,5 +1,8 @@
 import { readFileSync } from "node:fs";
 
+/** The kernel tells processor time in these, whatever its own tick is. */
+export const nsPerTick = 10_000_000;
+
 export interface ProcessStat {
   /** `R`, `S`, … `Z` for a zombie. */
   state: string;

@@ -25,6 +25,8 @@ export interface ClusterOptions {
   nodeName: string;
   /** `unix:///run/containerd/containerd.sock`: the engine to drive by CRI, in place of Peapod's own. */
   runtimeEndpoint?: string;
+  /** A file with the node's settings; it takes the place of those in the data directory. */
+  kubeletConfig?: string;
   version: string;
 }
 
@@ -35,9 +37,14 @@ export interface RunningCluster {
   ready(signal: AbortSignal): Promise<void>;
   status(): Promise<ClusterStatus>;
   images: Images;
-  /** With `pods: "stop"` the pods end first; with `"keep"` they run on. */
-  stop(options: { pods: "stop" | "keep" }): Promise<void>;
+  stop(options: { pods: PodsAtStop }): Promise<void>;
 }
+
+/**
+ * What becomes of the pods when the cluster's process ends: they end first, or run on. `shutDown`: the machine goes;
+ * they end where the node's settings give them time for it, and are left to the machine where not.
+ */
+export type PodsAtStop = "stop" | "keep" | "shutDown";
 
 export interface ClusterStatus {
   version: string;

@@ -12,6 +12,8 @@ export interface DataDir {
   kubeconfig: string;
   /** Mirrors and credentials of image registries. */
   registries: string;
+  /** The node's settings, a KubeletConfiguration. */
+  kubeletConfig: string;
   images: string;
   /** The demo's own image registry, where there is one. */
   registry: string;
@@ -19,7 +21,11 @@ export interface DataDir {
   runtime: string;
   /** Volumes and logs of pods. */
   kubelet: string;
+  /** Volumes that outlive their pods, made for claims of the default class. */
+  volumes: string;
   network: string;
+  /** Static pods. */
+  manifests: string;
   /** Held by the running process: its pid and port. */
   run: string;
   controlSocket: string;
@@ -37,11 +43,14 @@ export function dataDir(path: string): DataDir {
     pki: join(root, "pki"),
     kubeconfig: join(root, "kubeconfig"),
     registries: join(root, "registries.yaml"),
+    kubeletConfig: join(root, "kubelet.yaml"),
     images: join(root, "images"),
     registry: join(root, "registry"),
     runtime: join(root, "runtime"),
     kubelet: join(root, "kubelet"),
+    volumes: join(root, "volumes"),
     network: join(root, "network"),
+    manifests: join(root, "manifests"),
     run: join(root, "run.json"),
     controlSocket: join(root, "control.sock"),
     log: join(root, "peapod.log"),

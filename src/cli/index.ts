@@ -4,6 +4,7 @@ export type {
   ClusterStatus,
   ImageRow,
   Images,
+  PodsAtStop,
   RunningCluster,
 } from "./cluster.ts";
 export type { DemoImages } from "./commands/demo.ts";

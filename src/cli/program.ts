@@ -47,6 +47,7 @@ export function createProgram(options: ProgramOptions, exit: (code: number) => v
     .option("--ephemeral", "keep the store in memory: fast, and gone when it stops")
     .option("--node-name <name>", "the node's name", options.nodeNameDefault)
     .option("--runtime-endpoint <url>", "run pods by this CRI runtime: unix:///…", unixEndpoint)
+    .option("--kubelet-config <file>", "the node's settings: a KubeletConfiguration, kept as kubelet.yaml")
     .addOption(logLevelOption())
     .action((flags) => up(contextOf(flags), flags));
 

@@ -10,6 +10,7 @@ export { createHttpsTransport, type HttpsTransportOptions } from "./https/https-
 export * from "./informer.ts";
 export { createInformerFactory, type InformerFactoryOptions } from "./informers/informer-factory.ts";
 export * from "./node-api.ts";
+export { patchPodStatus } from "./pod-status.ts";
 export {
   createWorkqueue,
   type WorkerQueue,

@@ -16,14 +16,33 @@ export interface NodeApi {
     streams: StdStreams,
     signal: AbortSignal,
   ): Promise<ExitStatus>;
+  /** Until the container ends, however it does; what its exit code was is in the pod's status. */
   attach(
     target: ContainerTarget,
     options: AttachOptions,
     streams: StdStreams,
     signal: AbortSignal,
-  ): Promise<ExitStatus>;
+  ): Promise<void>;
   /** A connection to `port` on the pod's localhost. */
   portForward(target: PodTarget, port: number, signal: AbortSignal): Promise<Duplex>;
+  /** A connection to `port` on the pod's address, as another pod would have it. */
+  dialPod(target: PodTarget, port: number, signal: AbortSignal): Promise<Duplex>;
+  /** One of the agent's own pages: `/stats/summary`, `/metrics/resource`, `/logs/`… */
+  page(request: NodePageRequest, signal: AbortSignal): Promise<NodePage>;
+}
+
+export interface NodePageRequest {
+  /** Begins with `/`; decoded. */
+  path: string;
+  query: Readonly<Record<string, string | readonly string[] | undefined>>;
+}
+
+export interface NodePage {
+  code: number;
+  mediaType: string;
+  /** Further headers: names and values in turn. */
+  headers?: readonly string[];
+  body: Buffer | Readable;
 }
 
 /** Finds the agent of a node; throws a `StatusError` when it cannot be reached. */

@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import type { Log } from "../base/index.ts";
 import { isStatus } from "../machinery/index.ts";
 import type { WorkerQueue } from "./queue.ts";
@@ -37,5 +38,7 @@ async function work({ queue, reconcile, signal, log }: WorkersOptions): Promise<
     } finally {
       queue.done(key);
     }
+    // Where the store is in memory nothing else would give the others their turn: who asks by network, and the clock.
+    await setImmediate();
   }
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { isReady, statusOf, steppedNode, waitingReason } from "./testing/stepped-node.ts";
+import { isReady, remove, statusOf, steppedNode, waitingReason } from "./testing/stepped-node.ts";
 
 test("another agent on the same engine finds the pods as they are: nothing restarts, nothing flickers", async () => {
   await using node = await steppedNode();
@@ -58,4 +58,42 @@ test("a crash loop goes on under another agent where it was", async () => {
   assert.equal(waitingReason(node.pod("p")!, "c"), "CrashLoopBackOff");
   await node.clock.step(2_500);
   await node.until("p", (pod) => statusOf(pod, "c")?.restartCount === 2 && isReady(pod));
+});
+
+test("a pod that was bound and deleted while no agent was there, and would be refused, goes", async () => {
+  await using node = await steppedNode();
+  await node.stop();
+  const containers = [{ name: "c", image: "i" }];
+  for (const [name, more] of [
+    ["refused", { nodeSelector: { "no-node": "has this" } }],
+    ["admitted", {}],
+  ] as const) {
+    node.bind({ name, containers, ...more });
+    await remove(node, name, 30);
+    assert.ok(node.pod(name)!.metadata.deletionTimestamp);
+  }
+  await node.start();
+  await node.untilGone("refused");
+  await node.untilGone("admitted");
+  assert.deepEqual(await node.runtime.listContainers(), []);
+});
+
+test("a pod that ended in its deletion is removed by another agent", async () => {
+  await using node = await steppedNode();
+  node.bind({ name: "p", restartPolicy: "Never", containers: [{ name: "c", image: "i" }] });
+  await node.until("p", isReady);
+  const pod = node.pod("p")!;
+  node.api.failure = ({ verb }) => (verb === "delete" ? new Error("the server is away") : undefined);
+  node.api.put("pods", {
+    ...pod,
+    metadata: { ...pod.metadata, deletionTimestamp: "2026-01-01T00:00:30Z", deletionGracePeriodSeconds: 30 },
+  });
+  await node.eventually("it has ended", async () => {
+    await node.clock.step(50);
+    return node.pod("p")!.status!.phase === "Failed" ? true : undefined;
+  });
+  await node.stop();
+  node.api.failure = undefined;
+  await node.start();
+  await node.untilGone("p");
 });

@@ -15,6 +15,14 @@ export interface EventTarget {
 /** Where events go; never fails and never waits. */
 export interface EventSink {
   event(target: EventTarget, type: "Normal" | "Warning", reason: EventReason, message: string): void;
+  /** With something for programs to read. */
+  annotatedEvent(
+    target: EventTarget,
+    annotations: Readonly<Record<string, string>>,
+    type: "Normal" | "Warning",
+    reason: EventReason,
+    message: string,
+  ): void;
 }
 
 /** The reasons this agent gives. As `pkg/kubelet/events`. */
@@ -43,8 +51,21 @@ export type EventReason =
   | "Starting"
   | "NodeReady"
   | "NodeNotReady"
+  | "Evicted"
+  | "EvictionThresholdMet"
+  | "NodeShutdown"
+  | "ImageGCFailed"
+  | "FreeDiskSpaceFailed"
+  | "ContainerGCFailed"
+  | "FailedNodeAllocatableEnforcement"
+  | "NodeAllocatableEnforced"
   // Why admission on the node refused a pod.
   | (string & {});
+
+export function claimTarget({ metadata }: corev1.PersistentVolumeClaim): EventTarget {
+  const { namespace, name, uid, resourceVersion } = metadata;
+  return { apiVersion: "v1", kind: "PersistentVolumeClaim", namespace, name: name!, uid, resourceVersion };
+}
 
 export function podTarget(pod: corev1.Pod, container?: string): EventTarget {
   const { namespace, name, uid, resourceVersion } = pod.metadata;

@@ -1,16 +1,29 @@
-import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { computeQosClass, type corev1 } from "../api/index.ts";
+import { computeQosClass, type corev1, isMirrorPod } from "../api/index.ts";
 import { type NodeApi, nodes, pods as podsResource } from "../client/index.ts";
 import type { ContainerStatus, PodSandboxStatus } from "../runtime/index.ts";
-import { admit } from "./admission/admit.ts";
-import { podUidLabel, restoredPod } from "./container/labels.ts";
+import { admit, type Refusal } from "./admission/admit.ts";
+import { podsToPreempt } from "./admission/preempt.ts";
+import { admitAppArmor } from "./admission/security-modules.ts";
+import { SysctlAllowlist } from "./admission/sysctls.ts";
+import { podUidLabel, restoredPod, sandboxAllocation } from "./container/labels.ts";
+import type { Csi } from "./csi/index.ts";
 import { podTarget } from "./events.ts";
+import { nodeResources } from "./node/capacity.ts";
 import { readHostInfo } from "./node/host-info.ts";
+import { Housekeeping } from "./node/housekeeping.ts";
 import { NodeAgent } from "./node/node-agent.ts";
 import { KubeletApi } from "./node-api.ts";
 import { type KubeletOptions, type SettledOptions, settle } from "./options.ts";
+import { OrphanFolders } from "./orphan-folders.ts";
+import { NodePages } from "./pages/pages.ts";
 import { createPodServices, makeFolders } from "./pod-services.ts";
+import { ResizeFiles } from "./resize/resize-file.ts";
+import { Resizes } from "./resize/resizes.ts";
+import { isGraceful } from "./shutdown/shutdown-plan.ts";
+import { MirrorPods, mirrorsWaitMsMax } from "./static/mirror-pods.ts";
+import { StaticPods, type StaticRun } from "./static/static-pods.ts";
+import { type MeasuredPod, Sampler } from "./stats/sampler.ts";
 import { PodWorker } from "./worker/pod-worker.ts";
 import type { PodServices } from "./worker/services.ts";
 import { messageOf } from "./worker/start-error.ts";
@@ -22,6 +35,11 @@ export interface Kubelet extends NodeApi {
    * goes on until the signal, which ends the agent and leaves the pods running.
    */
   start(signal: AbortSignal): Promise<void>;
+  /**
+   * The node goes: where its settings give pods time for that, they end in order, and their statuses say why. Resolves
+   * when they have ended, or their time is over.
+   */
+  shutDown(): Promise<void>;
   /** Resolves when the agent has ended, after its signal. */
   readonly stopped: Promise<void>;
   readonly nodeName: string;
@@ -39,14 +57,26 @@ class NodeKubelet extends KubeletApi implements Kubelet {
   readonly #sandboxOwners = new Map<string, string>();
   #onStopped: () => void = () => {};
   #services!: PodServices;
+  #resizes!: Resizes;
+  #pages: NodePages | undefined;
   #node!: NodeAgent;
+  #mirrors!: MirrorPods;
+  #housekeeping!: Housekeeping;
+  #csi!: Csi;
+  #orphanFolders!: OrphanFolders;
+  readonly #sysctls: SysctlAllowlist;
   readonly #closers: (() => void | Promise<void>)[] = [];
 
   constructor(options: KubeletOptions) {
     const workers = new Map<string, PodWorker>();
-    super({ runtime: options.runtime, clock: options.clock, worker: (uid) => workers.get(uid) });
+    super({
+      ...{ runtime: options.runtime, clock: options.clock, logsDir: join(options.dir, "logs") },
+      worker: (uid) => workers.get(uid) ?? workers.get(this.#mirrors.staticUidOf(uid) ?? ""),
+      pages: () => this.#pages,
+    });
     this.#workers = workers;
     this.#options = settle(options);
+    this.#sysctls = new SysctlAllowlist(this.#options.config.allowedUnsafeSysctls);
     this.nodeName = options.nodeName;
     this.stopped = new Promise((resolve) => {
       this.#onStopped = resolve;
@@ -54,7 +84,7 @@ class NodeKubelet extends KubeletApi implements Kubelet {
   }
 
   async start(signal: AbortSignal): Promise<void> {
-    const { informers, log, runtime } = this.#options;
+    const { clock, informers, log, runtime } = this.#options;
     signal.addEventListener("abort", () => void this.#stop(), { once: true });
     await this.#prepare(signal);
     const pods = informers.informer<corev1.Pod>(podsResource, {
@@ -64,23 +94,31 @@ class NodeKubelet extends KubeletApi implements Kubelet {
     const self = informers.informer<corev1.Node>(nodes, {
       fieldSelector: `metadata.name=${this.nodeName}`,
     });
-    const [sandboxes, containers] = await Promise.all([
-      runtime.listPodSandboxes(),
-      runtime.listContainers(),
-      informers.start(signal),
-      this.#node.register(signal),
-    ]);
-    if (signal.aborted) return;
-    const left = groupByPod(sandboxes, containers);
-    const observe = (node: corev1.Node) => this.#node.observe(node);
-    this.#closers.push(self.addHandler({ added: observe, updated: (_, after) => observe(after) }));
+    const connected = Promise.all([informers.start(signal), this.#node.register(signal)]);
+    connected.catch(() => {});
+    const left = groupByPod(...(await Promise.all([runtime.listPodSandboxes(), runtime.listContainers()])));
     this.#closers.push(runtime.onEvent(({ sandboxId }) => this.#wakeOwner(sandboxId)));
+    // They need no API; of those that run already it is known what was shown of them, if it answers soon.
+    if (left.size > 0) await Promise.race([connected, clock.sleep(mirrorsWaitMsMax, signal)]).catch(() => {});
+    for (const pod of pods.list().filter(isMirrorPod)) this.#mirrors.observe(pod);
+    await this.#startStaticPods(left);
+    await connected;
+    if (signal.aborted) return;
+    this.#csi.start();
+    const observe = (node: corev1.Node) => {
+      this.#node.observe(node);
+      this.#resizes.retry();
+    };
+    this.#closers.push(self.addHandler({ added: observe, updated: (_, after) => observe(after) }));
 
     const known = pods.list().sort(byCreation);
     for (const pod of known) this.#add(pod, left.get(pod.metadata.uid!)?.sandboxes ?? []);
     const uids = new Set(known.map(({ metadata }) => metadata.uid!));
-    for (const [uid, rest] of left) if (!uids.has(uid)) this.#addOrphan(rest);
-    await this.#removeOrphanFolders();
+    for (const [uid, rest] of left) if (!uids.has(uid) && !this.#workers.has(uid)) this.#addOrphan(rest);
+    // Only now: who was here before is counted.
+    this.#resizes.retry();
+    this.#mirrors.start();
+    await this.#orphanFolders.remove();
     this.#closers.push(
       pods.addHandler({
         added: (pod) => this.#add(pod, []),
@@ -88,12 +126,18 @@ class NodeKubelet extends KubeletApi implements Kubelet {
         deleted: (last) => this.#remove(last),
       }),
     );
+    await this.#housekeeping.start(signal);
     void this.#node.run(signal).catch((error) => log.error({ error }, "the node's heartbeat ended"));
+  }
+
+  async shutDown(): Promise<void> {
+    if (isGraceful(this.#options.config)) await this.#housekeeping.shutDown();
   }
 
   async #prepare(signal: AbortSignal): Promise<void> {
     const {
       clock,
+      config,
       dir,
       events,
       labels,
@@ -101,7 +145,6 @@ class NodeKubelet extends KubeletApi implements Kubelet {
       nodeIps,
       nodeName,
       podCidrs,
-      podsMax,
       runtime,
       taints,
       transport,
@@ -114,39 +157,161 @@ class NodeKubelet extends KubeletApi implements Kubelet {
       podCidrs,
       labels,
       taints,
-      podsMax,
+      resources: nodeResources(host, config),
     };
-    this.#node = new NodeAgent({ identity, host, dir, transport, runtime, clock, log, events });
+    this.#node = new NodeAgent({
+      ...{ identity, host, transport, runtime, clock, log, events },
+      pressure: () => this.#housekeeping.conditions,
+      unready: () => this.#housekeeping.unready,
+    });
+    this.#housekeeping = new Housekeeping(this.#options, {
+      machine: host,
+      workers: this.#workers,
+      node: () => this.#node.reference,
+      onConditions: () => this.#node.wake(),
+      written: (uid) => this.#services.statuses.flushed(uid),
+      orphanFolders: () => this.#orphanFolders.remove(),
+      keptLogs: () => this.#orphanFolders.removeLogs(),
+    });
     const facts = () => ({ hostIps: nodeIps, allocatable: this.#node.node.status?.allocatable ?? {} });
-    const { services, close } = await createPodServices(this.#options, { host, node: facts, signal });
+    this.#resizes = new Resizes({
+      clock,
+      log,
+      events,
+      files: new ResizeFiles(join(dir, "pods")),
+      node: () => this.#node.node,
+      activePods: (exceptUid) => this.#activePods(exceptUid),
+      changed: (uid) => this.#resized(uid),
+    });
+    const resizes = this.#resizes;
+    const { services, close, csi } = await createPodServices(this.#options, {
+      host,
+      node: facts,
+      signal,
+      resizes,
+    });
     this.#services = services;
+    this.#csi = csi;
+    this.#orphanFolders = new OrphanFolders({
+      ...{ dir, clock, log, signal, volumes: services.volumes },
+      isKnown: (uid) => this.#workers.has(uid),
+    });
+    const measured = () => [...this.#workers.values()].map(measuredPod);
+    this.#pages = new NodePages({
+      ...{ nodeName, config, machine: host, pods: measured, logsDir: join(dir, "logs") },
+      sampler: new Sampler({
+        ...{ dir, runtime, clock, pods: measured },
+        volumes: (uid) => services.volumes.usage(uid),
+      }),
+      probeCounts: () => services.probes.counts,
+      startCounts: services.counts,
+      containerEnds: () => services.statuses.containerEnds,
+    });
+    const nodeUid = () => this.#node.node.metadata.uid ?? "";
+    this.#mirrors = new MirrorPods({
+      ...{ nodeName, nodeUid, transport, clock, log, signal },
+      statuses: services.statuses,
+    });
     this.#closers.push(close);
   }
 
-  #add(pod: corev1.Pod, sandboxes: readonly PodSandboxStatus[]): void {
+  async #startStaticPods(left: ReadonlyMap<string, LeftOfPod>): Promise<void> {
+    const { clock, config, events, log, nodeName, staticPodPath } = this.#options;
+    if (staticPodPath === undefined) return;
+    const pods = new StaticPods({
+      checkMs: config.fileCheckFrequency.ms,
+      ...{ path: staticPodPath, nodeName, clock, log, events, mirrors: this.#mirrors },
+      sandboxesOf: (uid) => (left.get(uid)?.sandboxes ?? []).map(({ id }) => id),
+      run: (pod, given) => this.#runStatic(pod, given),
+    });
+    this.#closers.push(() => pods.close());
+    await pods.start();
+  }
+
+  #runStatic(pod: corev1.Pod, { onDone, ...given }: StaticRun): PodWorker | undefined {
     const uid = pod.metadata.uid!;
-    const existing = this.#workers.get(uid);
+    const services = { ...this.#services, statuses: this.#mirrors };
+    if (given.sandboxIds.length === 0 && this.#isRefused(pod, services)) return undefined;
+    const shown = given.sandboxIds.length > 0 ? this.#mirrors.statusOf(pod) : undefined;
+    const worker = new PodWorker(
+      services,
+      { ...pod, status: shown ?? pod.status },
+      {
+        ...given,
+        object: "present",
+        onDone: (done) => {
+          this.#workers.delete(uid);
+          this.#housekeeping.podsChanged();
+          onDone(done);
+        },
+      },
+    );
+    this.#workers.set(uid, worker);
+    this.#housekeeping.podsChanged();
+    worker.wake();
+    return worker;
+  }
+
+  #add(pod: corev1.Pod, sandboxes: readonly PodSandboxStatus[]): void {
+    if (isMirrorPod(pod)) {
+      this.#mirrors.observe(pod);
+      return;
+    }
+    const existing = this.#workers.get(pod.metadata.uid!);
     if (existing) {
-      existing.update(pod);
+      this.#resizes.update(pod);
+      existing.update(this.#resizes.allocated(pod));
       return;
     }
+    if (sandboxes.length === 0 && isUntouched(pod) && this.#isRefused(pod, this.#services)) return;
+    const newest = [...sandboxes].sort((a, b) => b.metadata.attempt - a.metadata.attempt)[0];
+    this.#resizes.add(pod, newest && sandboxAllocation(newest));
+    this.#work(this.#resizes.allocated(pod), sandboxes, "present").wake();
+  }
+
+  /** What a pod is given, or waits for, has changed. */
+  #resized(uid: string): void {
+    const worker = this.#workers.get(uid);
+    worker?.update(this.#resizes.allocated(worker.pod));
+  }
+
+  /** Whether the pod does not fit, and has been told so. */
+  #isRefused(pod: corev1.Pod, { events, statuses }: PodServices): boolean {
     const refusal =
-      sandboxes.length === 0 && isUntouched(pod)
-        ? admit(pod, this.#activePods(uid), this.#node.node)
-        : undefined;
-    if (refusal) {
-      const { reason, message } = refusal;
-      this.#services.events.event(podTarget(pod), "Warning", reason, message);
-      this.#services.statuses.set(pod, {
-        ...pod.status,
-        phase: "Failed",
-        reason,
-        message: `Pod was rejected: ${message}`,
-        qosClass: pod.status?.qosClass ?? computeQosClass(pod.spec!),
+      this.#housekeeping.admit(pod) ??
+      this.#sysctls.admit(pod) ??
+      admitAppArmor(pod, this.#options.securityModules) ??
+      admit(pod, this.#activePods(pod.metadata.uid!), this.#node.node);
+    if (!refusal || this.#preempted(pod, refusal)) return false;
+    const { reason, message } = refusal;
+    events.event(podTarget(pod), "Warning", reason, message);
+    statuses.set(pod, {
+      ...pod.status,
+      phase: "Failed",
+      reason,
+      message: `Pod was rejected: ${message}`,
+      observedGeneration: pod.metadata.generation,
+      qosClass: pod.status?.qosClass ?? computeQosClass(pod.spec!),
+    });
+    return true;
+  }
+
+  /** Whether others make room for a critical pod; they end while it starts. */
+  #preempted(pod: corev1.Pod, { reason }: Refusal): boolean {
+    if (!reason.startsWith("OutOf")) return false;
+    const victims = podsToPreempt(pod, this.#activePods(pod.metadata.uid!), this.#node.node);
+    for (const victim of victims ?? []) {
+      const message = "Preempted in order to admit critical pod";
+      this.#services.events.event(podTarget(victim), "Warning", "Preempting", message);
+      this.#workers.get(victim.metadata.uid!)?.fail({
+        ...{ phase: "Failed", reason: "Preempting", message, unlessItEndsWell: true },
+        disruption: {
+          reason: "TerminationByKubelet",
+          message: "Pod was preempted by Kubelet to accommodate a critical pod.",
+        },
       });
-      return;
     }
-    this.#work(pod, sandboxes, "present").wake();
+    return victims !== undefined;
   }
 
   #work(pod: corev1.Pod, sandboxes: readonly PodSandboxStatus[], object: "present" | "gone"): PodWorker {
@@ -154,9 +319,15 @@ class NodeKubelet extends KubeletApi implements Kubelet {
     const worker = new PodWorker(this.#services, pod, {
       sandboxIds: sandboxes.map(({ id }) => id),
       object,
-      onDone: () => this.#workers.delete(uid),
+      onDone: () => {
+        this.#workers.delete(uid);
+        this.#housekeeping.podsChanged();
+        this.#resizes.remove(uid);
+        this.#resizes.retry();
+      },
     });
     this.#workers.set(uid, worker);
+    this.#housekeeping.podsChanged();
     return worker;
   }
 
@@ -173,12 +344,25 @@ class NodeKubelet extends KubeletApi implements Kubelet {
       this.#add(after, []);
       return;
     }
+    if (isMirrorPod(after)) {
+      this.#mirrors.observe(after);
+      return;
+    }
     const worker = this.#workers.get(after.metadata.uid!);
-    if (worker) worker.update(after);
-    else if (after.metadata.deletionTimestamp) this.#deleteRefused(after);
+    if (worker) {
+      this.#resizes.update(after);
+      worker.update(this.#resizes.allocated(after));
+      if (before.metadata.generation !== after.metadata.generation) this.#housekeeping.podsChanged();
+      // A pod that has ended needs its room no more.
+      if (isEnded(after) && !isEnded(before)) this.#resizes.retry();
+    } else if (after.metadata.deletionTimestamp) this.#deleteRefused(after);
   }
 
   #remove(last: corev1.Pod): void {
+    if (isMirrorPod(last)) {
+      this.#mirrors.gone(last);
+      return;
+    }
     const worker = this.#workers.get(last.metadata.uid!);
     if (worker) worker.objectGone(last);
     else this.#services.statuses.forget(last.metadata.uid!);
@@ -195,11 +379,10 @@ class NodeKubelet extends KubeletApi implements Kubelet {
       );
   }
 
+  /** What others share the node with. Of those without an object the room has been given away. As `GetActivePods`. */
   #activePods(exceptUid: string): corev1.Pod[] {
     return [...this.#workers.values()]
-      .filter(
-        ({ uid, status }) => uid !== exceptUid && status.phase !== "Succeeded" && status.phase !== "Failed",
-      )
+      .filter(({ uid, isOver, hasObject }) => uid !== exceptUid && !isOver && hasObject)
       .map(({ pod }) => pod);
   }
 
@@ -214,34 +397,17 @@ class NodeKubelet extends KubeletApi implements Kubelet {
     this.#workers.get(uid)?.wake();
   }
 
-  /** Folders of pods that are neither here nor with the API. */
-  async #removeOrphanFolders(): Promise<void> {
-    const { dir, log } = this.#options;
-    const known = (uid: string) => this.#workers.has(uid);
-    const [pods, memory, logs] = await Promise.all(
-      ["pods", "memory", "logs"].map((name) => readdir(join(dir, name)).catch(() => [] as string[])),
-    );
-    const uids = new Set([...pods!, ...memory!].filter((uid) => !known(uid)));
-    try {
-      for (const uid of uids) {
-        await this.#services.volumes.unmount(uid);
-        await rm(join(dir, "pods", uid), { recursive: true, force: true });
-      }
-      for (const name of logs!) {
-        const uid = name.slice(name.lastIndexOf("_") + 1);
-        if (!known(uid)) await rm(join(dir, "logs", name), { recursive: true, force: true });
-      }
-    } catch (error) {
-      log.warn({ error: messageOf(error) }, "folders of pods long gone could not be removed");
-    }
-  }
-
   async #stop(): Promise<void> {
     for (const close of this.#closers.splice(0).reverse()) await close();
     await Promise.all([...this.#workers.values()].map((worker) => worker.stop()));
     this.#onStopped();
   }
 }
+
+const measuredPod = ({ pod, status, observed }: PodWorker): MeasuredPod => ({
+  ...{ pod, status, containers: observed?.containers ?? [] },
+  sandboxId: observed?.sandboxes.find(({ state }) => state === "ready")?.id,
+});
 
 interface LeftOfPod {
   sandboxes: PodSandboxStatus[];
@@ -265,12 +431,14 @@ function groupByPod(
   return pods;
 }
 
+const isEnded = ({ status }: corev1.Pod) => status?.phase === "Succeeded" || status?.phase === "Failed";
+
 /** Not admitted yet: nothing of it has run, and nobody has decided its end. */
-function isUntouched({ metadata, status }: corev1.Pod): boolean {
-  const isFinal = status?.phase === "Succeeded" || status?.phase === "Failed";
+function isUntouched(pod: corev1.Pod): boolean {
+  const { metadata, status } = pod;
   return (
     !metadata.deletionTimestamp &&
-    !isFinal &&
+    !isEnded(pod) &&
     !(status?.containerStatuses ?? []).some(({ containerID }) => containerID)
   );
 }

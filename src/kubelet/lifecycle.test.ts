@@ -15,7 +15,7 @@ test("a crashing container restarts at once, then waits 10 s, 20 s, and shows Cr
   const { uid } = waiting.metadata;
   assert.equal(
     statusOf(waiting, "c")!.state!.waiting!.message,
-    `back-off 10s restarting failed container=c pod=p_default(${uid})`,
+    `back-off 10s restarting failed container=c pod=p_default(${uid}); next try at 2026-01-01T00:00:10Z`,
   );
   assert.equal(statusOf(waiting, "c")!.lastState!.terminated!.exitCode, 2);
   assert.equal(statusOf(waiting, "c")!.lastState!.terminated!.reason, "Error");
@@ -169,9 +169,9 @@ test("a pull that fails shows ErrImagePull, then ImagePullBackOff, and is tried 
   assert.equal(failing.status!.phase, "Pending");
   await node.clock.step(2_100);
   const backing = await node.until("p", (pod) => waitingReason(pod, "c") === "ImagePullBackOff");
-  assert.equal(
-    statusOf(backing, "c")!.state!.waiting!.message,
-    'Back-off pulling image "nope": ErrImagePull: manifest unknown',
+  assert.match(
+    statusOf(backing, "c")!.state!.waiting!.message!,
+    /^Back-off pulling image "nope": ErrImagePull: manifest unknown; next try at 2026-01-01T00:00:\d\dZ$/,
   );
   node.runtime.images.failPull("nope", undefined);
   await node.clock.step(10_000);
@@ -349,6 +349,7 @@ test("a pod that does not fit is refused with upstream's reason", async () => {
   });
   const huge = await node.until("huge", ({ status }) => status?.phase === "Failed");
   assert.equal(huge.status!.reason, "OutOfcpu");
+  assert.equal(huge.status!.observedGeneration, 1);
   assert.match(
     huge.status!.message!,
     /^Pod was rejected: Node didn't have enough resource: cpu, requested: 1000000, used: 0, capacity: /,
@@ -356,6 +357,9 @@ test("a pod that does not fit is refused with upstream's reason", async () => {
   node.bind({ name: "picky", nodeSelector: { disk: "ssd" }, containers: [{ name: "c", image: "i" }] });
   const picky = await node.until("picky", ({ status }) => status?.phase === "Failed");
   assert.equal(picky.status!.reason, "NodeAffinity");
+  node.bind({ name: "foreign", os: { name: "windows" }, containers: [{ name: "c", image: "i" }] });
+  const foreign = await node.until("foreign", ({ status }) => status?.phase === "Failed");
+  assert.equal(foreign.status!.reason, "PodOSNotSupported");
   const ports = [{ containerPort: 80, hostPort: 8080 }];
   node.bind({ name: "first", containers: [{ name: "c", image: "i", ports }] });
   await node.until("first", isReady);
@@ -375,6 +379,19 @@ test("a forced deletion ends the containers, though the object is gone at once",
   await node.eventually("nothing is left", async () =>
     (await node.runtime.listContainers()).length === 0 ? true : undefined,
   );
+});
+
+test("the room of a pod that was deleted by force is free for another, though it is still ending", async () => {
+  await using node = await steppedNode();
+  const cpus = Number(node.api.all("nodes")[0]!.status.allocatable.cpu);
+  const resources = { requests: { cpu: String(cpus * 0.6) } };
+  const lifecycle = { preStop: { sleep: { seconds: 20 } } };
+  node.bind({ name: "old", containers: [{ name: "old", image: "i", resources, lifecycle }] });
+  await node.until("old", isReady);
+  await remove(node, "old", 0);
+  node.bind({ name: "new", containers: [{ name: "new", image: "i", resources }] });
+  const { status } = await node.until("new", (pod) => isReady(pod) || pod.status?.phase === "Failed");
+  assert.equal(status!.phase, "Running", status!.message);
 });
 
 test("a status that cannot be written is written later, and only the last one", async () => {

@@ -1,3 +1,4 @@
+import { connect } from "node:net";
 import { type Duplex, Readable } from "node:stream";
 import type { corev1 } from "../api/index.ts";
 import type { Clock } from "../base/index.ts";
@@ -7,22 +8,29 @@ import type {
   ExecOptions,
   ExitStatus,
   NodeApi,
+  NodePage,
+  NodePageRequest,
   PodLogOptions,
   PodTarget,
   StdStreams,
 } from "../client/index.ts";
-import { badRequest, internalError, notFound } from "../machinery/index.ts";
+import { badRequest, internalError, notFound, serviceUnavailable } from "../machinery/index.ts";
 import { type Runtime, RuntimeError } from "../runtime/index.ts";
+import { keptLog } from "./garbage/kept-logs.ts";
 import { readLog, readLogOptions } from "./logs/read-log.ts";
-import { containerIdScheme } from "./status/container-statuses.ts";
+import type { NodePages } from "./pages/pages.ts";
 import type { PodWorker } from "./worker/pod-worker.ts";
 import { messageOf } from "./worker/start-error.ts";
 
 export interface NodeApiOptions {
   runtime: Runtime;
   clock: Clock;
+  /** Where the logs of this node's pods are. */
+  logsDir: string;
   /** The worker of a pod on this node. */
   worker(podUid: string): PodWorker | undefined;
+  /** What the agent shows besides; there once it has started. */
+  pages(): NodePages | undefined;
 }
 
 /** Logs, exec, attach and port-forward of this node's containers. As `pkg/kubelet/server`. */
@@ -38,18 +46,11 @@ export class KubeletApi implements NodeApi {
     options: PodLogOptions,
     signal: AbortSignal,
   ): Promise<Readable> {
-    const { clock, runtime } = this.#options;
-    const worker = this.#worker(target);
-    const id = logContainerId(worker.status, target, options.previous === true);
-    const status = await runtime.containerStatus(id);
-    if (!status) throw badRequest(`unable to retrieve container logs for ${containerIdScheme}://${id}`);
+    const { clock } = this.#options;
     const stop = new AbortController();
     const both = AbortSignal.any([signal, stop.signal]);
-    const blocks = readLog(
-      { path: status.logPath, ended: this.#untilEnded(id, both), clock },
-      readLogOptions(options, clock.now()),
-      both,
-    );
+    const log = await this.#logOf(target, options.previous ? "previous" : "last", both);
+    const blocks = readLog({ ...log, clock }, readLogOptions(options, clock.now()), both);
     const stream = Readable.from(blocks, { objectMode: false });
     stream.once("close", () => stop.abort(new Error("the reader has gone")));
     return stream;
@@ -72,13 +73,17 @@ export class KubeletApi implements NodeApi {
 
   async attach(
     target: ContainerTarget,
-    { tty }: AttachOptions,
+    _options: AttachOptions,
     streams: StdStreams,
     signal: AbortSignal,
-  ): Promise<ExitStatus> {
+  ): Promise<void> {
     const id = this.#runningContainer(target);
+    // Of a process that runs it is known already, whatever the client thinks.
+    const { tty = false } = containersOf(this.#worker(target).pod).find(
+      ({ name }) => name === target.container,
+    )!;
     try {
-      return await this.#options.runtime.attach(id, { tty }, streams, signal);
+      await this.#options.runtime.attach(id, { tty }, streams, signal);
     } catch (error) {
       throw asStatus(error, "error attaching to container");
     }
@@ -97,9 +102,34 @@ export class KubeletApi implements NodeApi {
     }
   }
 
-  #worker({ uid, namespace, name }: PodTarget): PodWorker {
-    const worker = this.#options.worker(uid);
-    if (!worker) throw notFound({ group: "", resource: "pods" }, name || `${namespace}/${name}`);
+  async dialPod(target: PodTarget, port: number, signal: AbortSignal): Promise<Duplex> {
+    const { podIP } = this.#worker(target).status;
+    if (!podIP) throw badRequest("address not allowed");
+    return dial(podIP, port, signal);
+  }
+
+  async page(request: NodePageRequest, signal: AbortSignal): Promise<NodePage> {
+    const pages = this.#options.pages();
+    if (!pages) throw serviceUnavailable("the node's agent is starting");
+    return pages.get(request, (target, options) => this.containerLogs(target, options, signal));
+  }
+
+  /** Of a container of a pod that is here; or what is kept of one that is gone, though something may hold its object. */
+  async #logOf(target: ContainerTarget, which: "last" | "previous", signal: AbortSignal) {
+    const { logsDir, runtime } = this.#options;
+    const worker = this.#options.worker(target.uid);
+    const reference = worker && logContainerId(worker.status, target, which === "previous");
+    const id = reference && bareId(reference);
+    const status = id && (await runtime.containerStatus(id));
+    if (status) return { path: status.logPath, ended: this.#untilEnded(id, signal) };
+    const kept = await keptLog(logsDir, target, which);
+    if (kept !== undefined) return { path: kept, ended: Promise.resolve() };
+    throw reference ? badRequest(`unable to retrieve container logs for ${reference}`) : podNotFound(target);
+  }
+
+  #worker(target: PodTarget): PodWorker {
+    const worker = this.#options.worker(target.uid);
+    if (!worker) throw podNotFound(target);
     return worker;
   }
 
@@ -109,7 +139,7 @@ export class KubeletApi implements NodeApi {
       ({ name, state }) => name === target.container && state === "running",
     );
     if (running) return running.id;
-    const hasIt = containersOf(worker.pod).includes(target.container);
+    const hasIt = containersOf(worker.pod).some(({ name }) => name === target.container);
     throw hasIt
       ? internalError(`unable to upgrade connection: container not found ("${target.container}")`)
       : badRequest(`container ${target.container} is not valid for pod ${target.name}`);
@@ -138,11 +168,45 @@ export class KubeletApi implements NodeApi {
   }
 }
 
-function containersOf({ spec }: corev1.Pod): string[] {
-  return [...spec!.containers, ...(spec!.initContainers ?? []), ...(spec!.ephemeralContainers ?? [])].map(
-    ({ name }) => name,
-  );
+/** How long a pod may take to answer a SYN. As `http.Transport`'s dialer of the API server. */
+const dialMsMax = 30_000;
+
+/** In the words that Go has for them, which people search for. */
+const dialFailures: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "connect: connection refused",
+  EHOSTUNREACH: "connect: no route to host",
+  ENETUNREACH: "connect: network is unreachable",
+  ETIMEDOUT: "i/o timeout",
+};
+
+const podNotFound = ({ namespace, name }: PodTarget) =>
+  notFound({ group: "", resource: "pods" }, name || `${namespace}/${name}`);
+
+function dial(host: string, port: number, signal: AbortSignal): Promise<Duplex> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host, port, signal });
+    const fail = (error: Error) => {
+      socket.destroy();
+      const why = dialFailures[(error as NodeJS.ErrnoException).code ?? ""] ?? error.message;
+      reject(serviceUnavailable(`error trying to reach service: dial tcp ${host}:${port}: ${why}`));
+    };
+    socket.setTimeout(dialMsMax, () => fail(new Error("i/o timeout")));
+    socket.once("error", fail);
+    socket.once("connect", () => {
+      socket.setTimeout(0);
+      socket.off("error", fail);
+      // Whoever reads it learns of what comes later.
+      socket.on("error", () => socket.destroy());
+      resolve(socket);
+    });
+  });
 }
+
+const containersOf = ({ spec }: corev1.Pod) => [
+  ...spec!.containers,
+  ...(spec!.initContainers ?? []),
+  ...(spec!.ephemeralContainers ?? []),
+];
 
 function asStatus(error: unknown, what: string): Error {
   return error instanceof RuntimeError ? internalError(`${what}: ${messageOf(error)}`) : (error as Error);
@@ -167,11 +231,11 @@ export function logContainerId(
   if (previous) {
     if (!last?.containerID)
       throw badRequest(`previous terminated container "${container}" in pod "${pod}" not found`);
-    return bareId(last.containerID);
+    return last.containerID;
   }
-  if (running) return bareId(found.containerID!);
+  if (running) return found.containerID!;
   const ended = terminated ? (terminated.containerID ?? last?.containerID) : last?.containerID;
-  if (ended) return bareId(ended);
+  if (ended) return ended;
   if (terminated || last) throw fail("terminated");
   switch (waiting?.reason) {
     case "ErrImagePull":

@@ -9,9 +9,12 @@ import {
   type Transport,
 } from "../client/index.ts";
 import type { Runtime } from "../runtime/index.ts";
-import type { ClusterDns } from "./container/dns.ts";
+import { readSecurityModules, type SecurityModules } from "./admission/security-modules.ts";
+import type { KubeletConfig } from "./config/fields.ts";
+import { defaultConfig } from "./config/read-config.ts";
+import { clusterDnsOf, parallelPullsOf } from "./config/settled.ts";
 import type { EventSink } from "./events.ts";
-import { podsMaxDefault } from "./node/node-object.ts";
+import type { UsageSource } from "./eviction/usage.ts";
 import type { Mounter } from "./volumes/mounter.ts";
 import { CommandMounter } from "./volumes/mounter.ts";
 
@@ -34,21 +37,22 @@ export interface KubeletOptions {
   podCidrs?: readonly string[];
   labels?: Readonly<Record<string, string>>;
   taints?: readonly corev1.Taint[];
-  podsMax?: number;
-  /** By default the cluster has no DNS, and pods resolve as the host does. */
-  clusterDns?: ClusterDns;
-  /** The host's resolver configuration, as text. By default that in /etc/resolv.conf. */
+  /** The node's settings; upstream's defaults where there are none. */
+  config?: KubeletConfig;
+  /** The host's resolver configuration, as text. By default that in the file which the settings name. */
   resolvConf?: string;
   /** Where pods reach the API server: KUBERNETES_SERVICE_HOST and the like. */
   kubernetesService?: { host: string; port: number };
-  /** How many images are pulled at a time. */
-  parallelPullsMax?: number;
+  /** The directory of static pods' manifests, unless the settings name another path. */
+  manifestsDir?: string;
+  /** Where usage is read; by default of the kernel. */
+  usage?: UsageSource;
   /** For tests without root. */
   mounter?: Mounter;
   seccompRoot?: string;
+  /** Of the kernel; by default as they are found. */
+  securityModules?: SecurityModules;
 }
-
-const parallelPullsDefault = 4;
 
 /** What was left out, decided. */
 export type SettledOptions = ReturnType<typeof settle>;
@@ -56,14 +60,17 @@ export type SettledOptions = ReturnType<typeof settle>;
 export function settle(options: KubeletOptions) {
   const { clock, log, random, transport, nodeName } = options;
   const client = createClient(transport);
+  const config = options.config ?? defaultConfig();
   return {
-    podsMax: podsMaxDefault,
-    parallelPullsMax: parallelPullsDefault,
     labels: {},
     podCidrs: [],
     taints: [],
     ...options,
-    clusterDns: options.clusterDns ?? { servers: [], domain: "cluster.local" },
+    config,
+    securityModules: options.securityModules ?? readSecurityModules(),
+    clusterDns: clusterDnsOf(config),
+    parallelPullsMax: parallelPullsOf(config),
+    staticPodPath: config.staticPodPath ?? options.manifestsDir,
     nodeIps: options.nodeIps ?? hostAddresses(),
     mounter: options.mounter ?? new CommandMounter(),
     informers: options.informers ?? createInformerFactory(transport, { clock, log, random }),

@@ -56,6 +56,36 @@ test("a configMap's files follow their object while the pod runs, all at once", 
   });
 });
 
+test("an immutable configMap is read and not watched; once its pods are gone, another of its name is", async () => {
+  await using node = await steppedNode();
+  const fixed = (value: string) => ({ ...configMap("fixed", { key: value }), immutable: true });
+  node.api.put("configmaps", fixed("one"));
+  node.api.put("configmaps", configMap("live", { key: "one" }));
+  const volumes = ["fixed", "live"].map((name) => ({ name, configMap: { name } }));
+  const volumeMounts = ["fixed", "live"].map((name) => ({ name, mountPath: `/${name}` }));
+  const start = (name: string) =>
+    node.bind({ name, volumes, containers: [{ name: `c-${name}`, image: "i", volumeMounts }] });
+  start("p");
+  await node.until("p", isReady);
+  // As if somebody had made it anew behind the node's back.
+  node.api.put("configmaps", fixed("two"));
+  node.api.put("configmaps", configMap("live", { key: "two" }));
+  const read = (container: string, path: string) =>
+    readFile(join(mountOf(node, container, path).hostPath, "key"), "utf8");
+  await node.eventually("the other one follows", async () =>
+    (await read("c-p", "/live")) === "two" ? true : undefined,
+  );
+  assert.equal(await read("c-p", "/fixed"), "one");
+  const { hostPath } = mountOf(node, "c-p", "/fixed");
+  node.api.remove("pods", "default", "p");
+  await node.eventually("its volumes are gone", async () =>
+    (await stat(hostPath).catch(() => undefined)) ? undefined : true,
+  );
+  start("q");
+  await node.until("q", isReady);
+  assert.equal(await read("c-q", "/fixed"), "two");
+});
+
 test("a pod waits for a configMap that is not there, and starts when it comes", async () => {
   await using node = await steppedNode();
   node.bind({

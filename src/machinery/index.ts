@@ -1,4 +1,5 @@
 export { type Apply, applyPatch } from "./apply/apply-patch.ts";
+export { sameJson } from "./apply/compare.ts";
 export { type TrackedUpdate, trackUpdate } from "./apply/track-update.ts";
 export { applyDefaults } from "./defaults.ts";
 export * from "./field-error.ts";
@@ -18,6 +19,13 @@ export * from "./object-meta.ts";
 export { type JsonPatchOperation, jsonPatch, jsonPatchOperationsMax } from "./patch/json-patch.ts";
 export { mergePatch } from "./patch/merge-patch.ts";
 export { strategicMergePatch } from "./patch/strategic-merge-patch.ts";
+export { type CompactCodec, createCompactCodec } from "./protobuf/compact-codec.ts";
+export type {
+  CompactMessage,
+  CompactName,
+  CompactWire,
+  SparseMessage,
+} from "./protobuf/compact-types.ts";
 export { decodeMessage } from "./protobuf/decode.ts";
 export { encodeMessage } from "./protobuf/encode.ts";
 export {

@@ -49,9 +49,13 @@ export function selectorOf(selector: LabelSelector | undefined): Selector {
   return requirements.length === 0 ? everything : selectorWith(requirements);
 }
 
-/** Exactly these labels. */
-export const selectorOfLabels = (labels: Readonly<Record<string, string>>): Selector =>
-  selectorOf({ matchLabels: labels });
+/** Exactly these labels. Never throws: what is no label is one that no object has. As `labels.Set.AsSelector`. */
+export function selectorOfLabels(labels: Readonly<Record<string, string>>): Selector {
+  const requirements = Object.entries(labels).map(
+    ([key, value]): LabelRequirement => ({ key, operator: "=", values: [value] }),
+  );
+  return requirements.length === 0 ? everything : selectorWith(requirements);
+}
 
 const specOperators: Readonly<Record<string, Operator>> = {
   In: "in",

@@ -26,3 +26,9 @@ test("what is no RFC 3339 time is refused", () => {
   ])
     assert.equal(parseTime(text), undefined, text);
 });
+
+test("a time past what RFC 3339 can say is the last one it can", () => {
+  assert.equal(formatTime(2 ** 53 * 1_000), "9999-12-31T23:59:59Z");
+  assert.equal(formatTime(-(2 ** 53) * 1_000), "0001-01-01T00:00:00Z");
+  assert.equal(formatMicroTime(2 ** 53), "9999-12-31T23:59:59.999000Z");
+});

@@ -2,15 +2,29 @@
  * Times as Kubernetes writes them: RFC 3339 in UTC, whole seconds (`Time`) or six digits of fraction (`MicroTime`).
  */
 
+/** RFC 3339 has four digits for a year: what lies beyond, a grace period of ages, is its last second. */
+const timeMaxMs = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
+const timeMinMs = -62_135_596_800_000;
+const withinRfc3339 = (ms: number) => Math.min(Math.max(ms, timeMinMs), timeMaxMs);
+
+/** The last second that was written: objects made in the same one have the same text. */
+let writtenS = Number.NaN;
+let written = "";
+
 /** `2026-01-02T03:04:05Z`. */
 export function formatTime(ms: number): string {
-  return `${new Date(ms).toISOString().slice(0, 19)}Z`;
+  const seconds = Math.floor(ms / 1_000);
+  if (seconds !== writtenS) {
+    written = `${new Date(withinRfc3339(ms)).toISOString().slice(0, 19)}Z`;
+    writtenS = seconds;
+  }
+  return written;
 }
 
 /** `2026-01-02T03:04:05.678000Z`. */
 export function formatMicroTime(ms: number): string {
   const micros = Math.floor((ms - Math.floor(ms)) * 1_000);
-  return `${new Date(ms).toISOString().slice(0, 23)}${String(micros).padStart(3, "0")}Z`;
+  return `${new Date(withinRfc3339(ms)).toISOString().slice(0, 23)}${String(micros).padStart(3, "0")}Z`;
 }
 
 /** Go's RFC 3339: any number of digits of fraction, an offset or Z. */

@@ -60,14 +60,13 @@ async function serve(netnsPath: string, port: number, text: string): Promise<voi
     detached: true,
   });
   children.push(child);
+  await listening(netnsPath, port);
+}
+
+async function listening(netnsPath: string, port: number): Promise<void> {
   for (let i = 0; i < 1000; i++) {
-    const listening = execFileSync("nsenter", [
-      `--net=${netnsPath}`,
-      "cat",
-      "/proc/net/tcp",
-      "/proc/net/tcp6",
-    ]);
-    if (listening.includes(`:${port.toString(16).toUpperCase().padStart(4, "0")} `)) return;
+    const sockets = execFileSync("nsenter", [`--net=${netnsPath}`, "cat", "/proc/net/tcp", "/proc/net/tcp6"]);
+    if (sockets.includes(`:${port.toString(16).toUpperCase().padStart(4, "0")} `)) return;
   }
   throw new Error("the server does not listen");
 }
@@ -117,7 +116,7 @@ test("pods reach each other by their addresses, and have a default route", async
 test("attaching a pod again changes nothing", async () => {
   const { netnsPath, ip } = await attach("again");
   const pod = { sandboxId: "again", netnsPath, podName: "again", podNamespace: "default", portMappings: [] };
-  assert.deepEqual(await network.attach(pod), { ips: [ip] });
+  assert.equal((await network.attach(pod)).ips[0], ip);
 });
 
 test("a host port leads to its pod from the node, from 127.0.0.1 and from the pod itself, until the pod goes", async () => {
@@ -173,13 +172,120 @@ test("two clusters take different ranges, and purging one leaves nothing of it a
   assert.notEqual(second.podCidr, network.podCidr);
   await purge("t2");
   const state = () =>
-    ["ip link", "ip route show table all", "nft list tables"]
+    ["ip link", "ip route show table all", "ip -6 route", "nft list tables"]
       .map((command) => execFileSync("sh", ["-c", command], { encoding: "utf8" }))
       .join("\n");
   assert.doesNotMatch(state(), /t2/);
   assert.ok(state().includes(network.podCidr));
   await assert.rejects(readFile(join(base, "t2", "pod-cidr")), /ENOENT/);
   assert.equal((await network.status()).ready, true);
+});
+
+test("pods have an address of each family: they reach each other, the node, and host ports by both", async () => {
+  const mapping: PortMapping = { protocol: "TCP", hostPort: 38090, containerPort: 8080 };
+  const netnsPath = await makeNamespace("six");
+  const pod = {
+    sandboxId: "six",
+    netnsPath,
+    podName: "six",
+    podNamespace: "default",
+    portMappings: [mapping],
+  };
+  const { ips } = await network.attach(pod);
+  const [, address] = ips;
+  assert.equal(ips.length, 2);
+  assert.match(address!, /^fd[0-9a-f:]+::[0-9a-f]+$/);
+  const [, gateway] = network.gateways;
+  const { netnsPath: other } = await attach("six-client");
+  await serve(netnsPath, 8080, "six");
+  assert.equal(ask(other, address!, 8080), "six");
+  await serve(netnsPath, 8080, "six");
+  assert.equal(await askFromNode(address!, 8080), "six");
+  await serve(netnsPath, 8080, "six");
+  assert.equal(ask(other, gateway!, 38090), "six");
+  await serve(netnsPath, 8080, "six");
+  assert.equal(ask(netnsPath, gateway!, 38090), "six");
+  // What nobody holds ends here, at once: in the cluster's range, and beyond the machine.
+  const fails = (host: string) =>
+    assert.throws(
+      () =>
+        execFileSync("nsenter", [`--net=${other}`, "busybox", "nc", "-w", "20", host, "80"], {
+          stdio: ["ignore", "ignore", "pipe"],
+          timeout: 10_000,
+        }),
+      /unreachable|No route|prohibited/i,
+    );
+  fails(address!.replace(/:[0-9a-f]+::.*$/, ":1::7"));
+  fails("2001:db8::1");
+  const settings = execFileSync("nsenter", [
+    `--net=${netnsPath}`,
+    "cat",
+    "/proc/sys/net/ipv6/conf/eth0/accept_ra",
+  ]);
+  assert.equal(settings.toString().trim(), "0");
+  await network.detach("six");
+  await assert.rejects(askFromNode(gateway!, 38090), /ECONNREFUSED/);
+});
+
+test("a pod's bandwidth is limited both ways, and nothing of that stays behind", async () => {
+  const netnsPath = await makeNamespace("slow");
+  const bandwidth = { ingressBitsPerS: 8e6, egressBitsPerS: 8e6 };
+  const pod = {
+    sandboxId: "slow",
+    netnsPath,
+    podName: "slow",
+    podNamespace: "default",
+    portMappings: [],
+    bandwidth,
+  };
+  const { ips } = await network.attach(pod);
+  assert.deepEqual((await network.attach(pod)).ips, ips);
+  const bytes = 1_000_000;
+  const timed = async (command: string) => {
+    const child = spawn("nsenter", [`--net=${netnsPath}`, "sh", "-c", command], { stdio: "ignore" });
+    const ended = once(child, "exit");
+    await listening(netnsPath, 9000);
+    const startMs = performance.now();
+    const socket = connect({ host: ips[0]!, port: 9000 });
+    if (command.includes("/dev/null")) socket.end(Buffer.alloc(bytes));
+    let received = 0;
+    socket.on("data", (chunk) => {
+      received += chunk.length;
+    });
+    await Promise.all([once(socket, "close"), ended]);
+    return { ms: performance.now() - startMs, received };
+  };
+  // A megabyte takes a second, but for what goes at once.
+  const sent = await timed(`busybox head -c ${bytes} /dev/zero | busybox nc -l -p 9000`);
+  assert.equal(sent.received, bytes);
+  assert.ok(sent.ms > 600, `from the pod: ${sent.ms} ms`);
+  const got = await timed("busybox nc -l -p 9000 >/dev/null");
+  assert.ok(got.ms > 600, `to the pod: ${got.ms} ms`);
+  const shaper = `pb${hex(ips[0]!)}`;
+  assert.match(
+    execFileSync("tc", ["qdisc", "show", "dev", shaper], { encoding: "utf8" }),
+    /tbf .*rate 8Mbit/,
+  );
+  await network.detach("slow");
+  assert.throws(() => execFileSync("ip", ["link", "show", shaper], { stdio: "ignore" }));
+});
+
+test("a host without IPv6 gives its pods one address", async () => {
+  clusters.add("t4");
+  const single = await createBridgeNetwork({
+    dir: join(base, "t4"),
+    id: "t4",
+    rangeCidr,
+    outside: "unreachable",
+    families: "ipv4",
+    log: silentLog,
+  });
+  const netnsPath = await makeNamespace("single");
+  const pod = { sandboxId: "single", netnsPath, podName: "p", podNamespace: "default", portMappings: [] };
+  assert.equal((await single.attach(pod)).ips.length, 1);
+  assert.deepEqual(single.podCidrs, [single.podCidr]);
+  await single.retain([]);
+  await purge("t4");
 });
 
 test("without koffi, links are made by ip, and look the same", async () => {
@@ -190,6 +296,7 @@ test("without koffi, links are made by ip, and look the same", async () => {
   const inside = (command: string) =>
     execFileSync("nsenter", [`--net=${netnsPath}`, "sh", "-c", command]).toString();
   assert.match(inside("ip -4 addr show eth0"), new RegExp(`inet ${ips[0]}/24 brd`));
+  assert.match(inside("ip -6 addr show eth0 scope global"), new RegExp(`inet6 ${ips[1]}/64`));
   assert.match(inside("ip link show lo"), /LOOPBACK,UP/);
   await serve(netnsPath, 8080, "by-tools");
   assert.equal(await askFromNode(ips[0]!, 8080), "by-tools");

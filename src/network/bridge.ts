@@ -1,5 +1,8 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { runTool } from "../runtime/index.ts";
+import { type Ipv6, ipv6Of, nodePrefixLength6 } from "./ipv6.ts";
 import {
   formatAddress,
   formatSubnet,
@@ -12,6 +15,7 @@ import {
 
 /** A node's part of the pod range, as Kubernetes' own default. */
 const nodePrefixLength = 24;
+const linksDir = "/sys/class/net";
 const ipForward = "/proc/sys/net/ipv4/ip_forward";
 
 /**
@@ -19,12 +23,12 @@ const ipForward = "/proc/sys/net/ipv4/ip_forward";
  * between two clusters that want the same one. Its alias says whose it is, and what is to be undone when it goes.
  */
 const bridgePrefix = "pp-";
-const owner = (id: string) => `peapod ${id}`;
+export const owner = (id: string) => `peapod ${id}`;
 const undoForward = "restores ip_forward=0";
 
 interface Link {
   ifname: string;
-  ifalias?: string;
+  ifalias: string;
 }
 
 export interface Bridge {
@@ -38,7 +42,7 @@ export function bridgeName(subnet: Subnet): string {
 
 /** The cluster's bridge, if it is there. */
 export async function findBridge(id: string): Promise<Bridge | undefined> {
-  const link = (await bridges()).find((each) => each.ifalias?.startsWith(owner(id)));
+  const link = (await bridges()).find((each) => each.ifalias.startsWith(owner(id)));
   if (!link) return undefined;
   const subnet = parseSubnet(`${link.ifname.slice(bridgePrefix.length)}.0/${nodePrefixLength}`);
   return { name: link.ifname, subnet };
@@ -83,6 +87,17 @@ export async function configureBridge({ name, subnet }: Bridge, range: Subnet): 
   await writeFile(`/proc/sys/net/ipv4/conf/${name}/forwarding`, "1");
 }
 
+/** The second family's address, state and routes; repeating it is fine. */
+export async function configureBridge6({ name, subnet }: Bridge, ipv6: Ipv6): Promise<void> {
+  const lines = [
+    `addr replace ${ipv6.gateway}/${nodePrefixLength6} dev ${name} nodad`,
+    `route replace unreachable ${ipv6.range} metric ${routeMetric(subnet)}`,
+  ];
+  // A pod must not become this machine's router.
+  await writeFile(`/proc/sys/net/ipv6/conf/${name}/accept_ra`, "0");
+  await runTool("ip", ["-batch", "-"], { input: `${lines.join("\n")}\n` });
+}
+
 /** Lets the node forward for its pods; what it was before is remembered on the bridge. */
 export async function enableForwarding(bridge: Bridge, id: string): Promise<void> {
   if ((await readFile(ipForward, "utf8")).trim() !== "0") return;
@@ -93,17 +108,18 @@ export async function enableForwarding(bridge: Bridge, id: string): Promise<void
 /** Takes bridge and routes away, and puts forwarding back once the last cluster of this node goes. */
 export async function removeBridge(id: string, range: Subnet): Promise<void> {
   const links = await bridges();
-  const own = links.find((link) => link.ifalias?.startsWith(owner(id)));
+  const own = links.find((link) => link.ifalias.startsWith(owner(id)));
   if (!own) return;
   const subnet = parseSubnet(`${own.ifname.slice(bridgePrefix.length)}.0/${nodePrefixLength}`);
-  if (own.ifalias?.includes(undoForward)) {
-    const heir = links.find((link) => link !== own && link.ifalias?.startsWith("peapod "));
+  if (own.ifalias.includes(undoForward)) {
+    const heir = links.find((link) => link !== own && link.ifalias.startsWith("peapod "));
     if (heir)
       await runTool("ip", ["link", "set", "dev", heir.ifname, "alias", `${heir.ifalias}; ${undoForward}`]);
     else await writeFile(ipForward, "0");
   }
   const lines = [
     `route del unreachable ${formatSubnet(range)} metric ${routeMetric(subnet)}`,
+    `route del unreachable ${ipv6Of(id, subnet).range} metric ${routeMetric(subnet)}`,
     `link del dev ${own.ifname}`,
   ];
   await runTool("ip", ["-force", "-batch", "-"], { input: `${lines.join("\n")}\n` }).catch(() => {});
@@ -121,8 +137,14 @@ function hardwareAddress(subnet: Subnet): string {
 }
 
 async function bridges(): Promise<Link[]> {
-  const text = await runTool("ip", ["-j", "link", "show", "type", "bridge"]);
-  return (JSON.parse(text || "[]") as Link[]).filter((link) => link.ifname?.startsWith(bridgePrefix));
+  const names = (await readdir(linksDir)).filter((name) => name.startsWith(bridgePrefix));
+  const links = names.map(async (ifname) => ({ ifname, ifalias: await aliasOf(ifname) }));
+  return (await Promise.all(links)).filter(({ ifname }) => existsSync(join(linksDir, ifname, "bridge")));
+}
+
+/** Empty for a link without one, and for one that has just gone. */
+async function aliasOf(link: string): Promise<string> {
+  return (await readFile(join(linksDir, link, "ifalias"), "utf8").catch(() => "")).trim();
 }
 
 /** What addresses and routes of this machine lie in `range`; unreachable routes hold nothing. */

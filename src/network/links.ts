@@ -1,8 +1,11 @@
-import { closeSync, existsSync, openSync } from "node:fs";
+import { closeSync, existsSync, openSync, writeFileSync } from "node:fs";
 import { insideNamespaces, type LinuxHost, runTool, type Syscalls } from "../runtime/index.ts";
+import { addressBytes6 } from "./ipv6.ts";
 import {
   addAddress,
+  addAddress6,
   addDefaultRoute,
+  addressBytes,
   addVeth,
   deleteLink,
   setHairpin,
@@ -15,12 +18,20 @@ import { addressNumber } from "./subnet.ts";
 /** The pod's own name of its interface, as every CNI plugin calls it. */
 const podLink = "eth0";
 
+export interface PodLink6 {
+  address: string;
+  prefixLength: number;
+  gateway: string;
+}
+
 export interface PodLink {
   netnsPath: string;
   bridge: string;
   address: string;
   prefixLength: number;
   gateway: string;
+  /** On a host with IPv6. */
+  ipv6?: PodLink6;
 }
 
 /** Makes and removes pods' veth pairs: by rtnetlink in this process (1.7 ms), or by `ip` where koffi is missing. */
@@ -49,7 +60,7 @@ export function createPodLinks(host: LinuxHost): PodLinks {
 
 function byNetlink(syscalls: Syscalls): PodLinks {
   return {
-    async connect({ netnsPath, bridge, address, prefixLength, gateway }) {
+    async connect({ netnsPath, bridge, address, prefixLength, gateway, ipv6 }) {
       const name = hostLinkName(address);
       const netnsFd = openSync(netnsPath, "r");
       try {
@@ -61,15 +72,17 @@ function byNetlink(syscalls: Syscalls): PodLinks {
       } finally {
         closeSync(netnsFd);
       }
-      const inside = insideNamespaces(syscalls, { net: netnsPath }, () => ({
-        socket: openNetlink(syscalls),
-        index: syscalls.interfaceIndex(podLink),
-      }));
+      const inside = insideNamespaces(syscalls, { net: netnsPath }, () => {
+        if (ipv6) ignoreRouters();
+        return { socket: openNetlink(syscalls), index: syscalls.interfaceIndex(podLink) };
+      });
       await transact(syscalls, inside.socket, [
         setLoopbackUp(),
         addAddress(inside.index, address, prefixLength),
+        ...(ipv6 ? [addAddress6(inside.index, addressBytes6(ipv6.address), ipv6.prefixLength)] : []),
         setUp(inside.index),
-        addDefaultRoute(gateway),
+        addDefaultRoute(addressBytes(gateway)),
+        ...(ipv6 ? [addDefaultRoute(addressBytes6(ipv6.gateway))] : []),
       ]);
     },
     async disconnect(address) {
@@ -82,9 +95,14 @@ function byNetlink(syscalls: Syscalls): PodLinks {
   };
 }
 
+/** Of the namespace this thread is in: a pod must not take a neighbour for a router. */
+function ignoreRouters(): void {
+  writeFileSync(`/proc/sys/net/ipv6/conf/${podLink}/accept_ra`, "0");
+}
+
 function byTools(): PodLinks {
   return {
-    async connect({ netnsPath, bridge, address, prefixLength, gateway }) {
+    async connect({ netnsPath, bridge, address, prefixLength, gateway, ipv6 }) {
       const name = hostLinkName(address);
       const hostSide = [
         `link add ${name} type veth peer name ${podLink} netns ${netnsPath}`,
@@ -94,10 +112,16 @@ function byTools(): PodLinks {
       const podSide = [
         "link set lo up",
         `addr add ${address}/${prefixLength} broadcast + dev ${podLink}`,
+        ...(ipv6 ? [`addr add ${ipv6.address}/${ipv6.prefixLength} dev ${podLink} nodad`] : []),
         `link set ${podLink} up`,
         `route add default via ${gateway}`,
+        ...(ipv6 ? [`route add default via ${ipv6.gateway} dev ${podLink}`] : []),
       ];
       await runTool("ip", ["-batch", "-"], { input: `${hostSide.join("\n")}\n` });
+      if (ipv6) {
+        const quiet = `echo 0 >/proc/sys/net/ipv6/conf/${podLink}/accept_ra`;
+        await runTool("nsenter", [`--net=${netnsPath}`, "sh", "-c", quiet]);
+      }
       await runTool("nsenter", [`--net=${netnsPath}`, "ip", "-batch", "-"], {
         input: `${podSide.join("\n")}\n`,
       });

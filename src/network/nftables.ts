@@ -1,7 +1,10 @@
 import { type PortMapping, runTool } from "../runtime/index.ts";
 
+export type Family = "ip" | "ip6";
+
 export interface RulesetInput {
-  /** One table a cluster. */
+  family: Family;
+  /** One table a cluster and family. */
   table: string;
   bridge: string;
   /** The node's pods. */
@@ -13,26 +16,31 @@ export interface RulesetInput {
 }
 
 /**
- * The cluster's table, replacing an older one in one transaction:
+ * The cluster's table of one family, replacing an older one in one transaction:
  *
  * - what leaves the pod range takes the node's address;
  * - host ports lead to pods, also from the node itself and from 127.0.0.1;
- * - a packet from the bridge with a source that is not a pod's, or from elsewhere with a pod's, is dropped.
+ * - a packet from the bridge with a source that is not a pod's, or from elsewhere with a pod's, is dropped;
+ * - a pod that may not leave the machine is told so at once.
  */
-export function ruleset({ table, bridge, subnet, range, outside }: RulesetInput): string {
+export function ruleset({ family, table, bridge, subnet, range, outside }: RulesetInput): string {
+  const address = family === "ip" ? "ipv4_addr" : "ipv6_addr";
+  const unreachable = family === "ip" ? "icmp type net-unreachable" : "icmpv6 type no-route";
+  // The kernel that does not forward IPv6 at all drops without a word, before the forward hook.
+  const early = family === "ip6" && outside === "unreachable";
   return `
-table ip ${table}
-delete table ip ${table}
-table ip ${table} {
+table ${family} ${table}
+delete table ${family} ${table}
+table ${family} ${table} {
   map host-ports {
-    type inet_proto . inet_service : ipv4_addr . inet_service
+    type inet_proto . inet_service : ${address} . inet_service
   }
   map host-ip-ports {
-    type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service
+    type ${address} . inet_proto . inet_service : ${address} . inet_service
   }
   chain to-pods {
-    meta l4proto { tcp, udp, sctp } dnat ip to ip daddr . meta l4proto . th dport map @host-ip-ports
-    meta l4proto { tcp, udp, sctp } dnat ip to meta l4proto . th dport map @host-ports
+    meta l4proto { tcp, udp, sctp } dnat ${family} to ${family} daddr . meta l4proto . th dport map @host-ip-ports
+    meta l4proto { tcp, udp, sctp } dnat ${family} to meta l4proto . th dport map @host-ports
   }
   chain prerouting {
     type nat hook prerouting priority dstnat; policy accept;
@@ -44,33 +52,39 @@ table ip ${table} {
   }
   chain postrouting {
     type nat hook postrouting priority srcnat; policy accept;
-    oifname "${bridge}" ip saddr 127.0.0.0/8 masquerade
-    ip saddr ${subnet} ip daddr ${subnet} ct status dnat masquerade
-    ip saddr ${subnet} ip daddr != ${range} oifname != "${bridge}" masquerade
+    ${family === "ip" ? `oifname "${bridge}" ip saddr 127.0.0.0/8 masquerade` : ""}
+    ${family} saddr ${subnet} ${family} daddr ${subnet} ct status dnat masquerade
+    ${family} saddr ${subnet} ${family} daddr != ${range} oifname != "${bridge}" masquerade
   }
   chain forward {
     type filter hook forward priority filter; policy accept;
-    iifname "${bridge}" ip saddr != ${subnet} drop
-    iifname != "${bridge}" ip saddr ${subnet} drop
-    ${outside === "unreachable" ? `iifname "${bridge}" oifname != "${bridge}" reject with icmp type net-unreachable` : ""}
+    iifname "${bridge}" ${family} saddr != ${subnet} drop
+    iifname != "${bridge}" ${family} saddr ${subnet} drop
+    ${outside === "unreachable" ? `iifname "${bridge}" oifname != "${bridge}" reject with ${unreachable}` : ""}
   }
+  ${early ? `chain early {\n    type filter hook prerouting priority filter; policy accept;\n    iifname "${bridge}" ip6 saddr ${subnet} ip6 daddr != ${range} fib daddr type unicast reject with ${unreachable}\n  }` : ""}
 }
 `;
 }
 
-/** The map elements behind a pod's host ports. */
+/** The map elements behind a pod's host ports, of the family of its address. A host address is for its own family. */
 export function hostPortElements(
   mappings: readonly PortMapping[],
   address: string,
-): { map: string; key: string; element: string }[] {
+): { family: Family; map: string; key: string; element: string }[] {
+  const family: Family = address.includes(":") ? "ip6" : "ip";
+  const any = family === "ip" ? "0.0.0.0" : "::";
   return mappings
-    .filter((mapping) => mapping.hostPort > 0)
+    .filter(
+      ({ hostPort, hostIp }) => hostPort > 0 && (!hostIp || hostIp.includes(":") === (family === "ip6")),
+    )
     .map(({ protocol, hostPort, containerPort, hostIp }) => {
-      const anywhere = !hostIp || hostIp === "0.0.0.0" || hostIp === "::";
       const port = `${protocol.toLowerCase()} . ${hostPort}`;
-      const key = anywhere ? port : `${hostIp} . ${port}`;
+      const isAny = !hostIp || hostIp === any;
+      const key = isAny ? port : `${hostIp} . ${port}`;
       return {
-        map: anywhere ? "host-ports" : "host-ip-ports",
+        family,
+        map: isAny ? "host-ports" : "host-ip-ports",
         key,
         element: `${key} : ${address} . ${containerPort}`,
       };
@@ -81,6 +95,8 @@ export async function applyRules(rules: string): Promise<void> {
   await runTool("nft", ["-f", "-"], { input: rules });
 }
 
-export async function deleteTable(table: string): Promise<void> {
+export async function deleteTables(table: string): Promise<void> {
   await applyRules(`table ip ${table}\ndelete table ip ${table}\n`);
+  // Not on a host whose kernel has no IPv6.
+  await applyRules(`table ip6 ${table}\ndelete table ip6 ${table}\n`).catch(() => {});
 }

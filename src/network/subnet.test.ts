@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { AddressPool } from "./address-pool.ts";
+import { addressBytes6, ipv6Of } from "./ipv6.ts";
 import { hostLinkName } from "./links.ts";
 import { hostPortElements, ruleset } from "./nftables.ts";
 import {
@@ -77,8 +78,37 @@ test("host ports become elements of the table's maps", () => {
   );
 });
 
+test("a host port without an address is open in both families, one with an address in its own", () => {
+  const mappings = [
+    { protocol: "TCP" as const, hostPort: 80, containerPort: 8080 },
+    { protocol: "TCP" as const, hostPort: 81, containerPort: 81, hostIp: "0.0.0.0" },
+    { protocol: "TCP" as const, hostPort: 82, containerPort: 82, hostIp: "fd00::2" },
+  ];
+  const shown = (address: string) =>
+    hostPortElements(mappings, address).map(({ family, map, key }) => `${family} ${map} ${key}`);
+  assert.deepEqual(shown("10.1.0.2"), ["ip host-ports tcp . 80", "ip host-ports tcp . 81"]);
+  assert.deepEqual(shown("fd01::2"), ["ip6 host-ports tcp . 80", "ip6 host-ip-ports fd00::2 . tcp . 82"]);
+});
+
+test("a pod's IPv6 address follows from its IPv4 one, in a range of the cluster's own", () => {
+  const ipv6 = ipv6Of("one", parseSubnet("10.244.3.0/24"));
+  assert.match(ipv6.range, /^fd[0-9a-f:]+::\/48$/);
+  assert.match(ipv6.subnet, /:f403::\/64$/);
+  assert.equal(ipv6.gateway, ipv6.subnet.replace("/64", "1"));
+  assert.equal(ipv6.addressOf("10.244.3.26"), ipv6.subnet.replace("/64", "1a"));
+  assert.notEqual(ipv6.range, ipv6Of("two", parseSubnet("10.244.3.0/24")).range);
+  assert.match(ipv6Of("one", parseSubnet("10.0.0.0/24")).subnet, /:ffff::\/64$/);
+  assert.equal(addressBytes6("fd01:2:3:f403::1a").toString("hex"), "fd0100020003f403000000000000001a");
+});
+
 test("pods that may not go outside are told so by the node", () => {
-  const base = { table: "t", bridge: "b", subnet: "10.1.0.0/24", range: "10.1.0.0/16" };
+  const base = {
+    family: "ip" as const,
+    table: "t",
+    bridge: "b",
+    subnet: "10.1.0.0/24",
+    range: "10.1.0.0/16",
+  };
   assert.match(ruleset({ ...base, outside: "unreachable" }), /reject with icmp/);
   assert.doesNotMatch(ruleset({ ...base, outside: "reachable" }), /reject/);
 });

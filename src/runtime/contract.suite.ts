@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { type Duplex, PassThrough } from "node:stream";
 import { buffer, text } from "node:stream/consumers";
@@ -7,6 +7,7 @@ import { after, before, describe, test } from "node:test";
 import type { PodSandboxConfig, RuntimeEvent } from "./contract.ts";
 
 import { type ContractBed, containerOf, podOf, untilExited } from "./contract-fixture.suite.ts";
+import { resourceTests } from "./contract-resources.suite.ts";
 
 const forever = ["sleep", "1000"];
 /** An event that never comes fails its test, not the whole run. */
@@ -262,6 +263,25 @@ export function contractSuite(name: string, make: () => Promise<ContractBed>, sk
       }),
     );
 
+    real("what is mounted and is not there is made, a directory; what cannot be made is told", () =>
+      withPod(async (sandboxId, pod) => {
+        const absent = join(bed.dir, "absent/deep");
+        const mount = { containerPath: "/data", readOnly: false, propagation: "private" } as const;
+        const id = await started(sandboxId, pod, forever, { mounts: [{ ...mount, hostPath: absent }] });
+        await bed.runtime.execSync(id, ["touch", "/data/x"], {});
+        assert.equal(statSync(absent).mode & 0o777, 0o755);
+        assert.ok(existsSync(join(absent, "x")));
+        const impossible = {
+          metadata: { name: "other", attempt: 0 },
+          mounts: [{ ...mount, hostPath: join(absent, "x/below") }],
+        };
+        await assert.rejects(
+          started(sandboxId, pod, forever, impossible),
+          /failed to (mkdir|stat) .*x\/below/,
+        );
+      }),
+    );
+
     real("exec tells output, errors and exit code apart", () =>
       withPod(async (sandboxId, pod) => {
         const id = await started(sandboxId, pod, forever);
@@ -331,15 +351,24 @@ export function contractSuite(name: string, make: () => Promise<ContractBed>, sk
         const [stdin, stdout] = [new PassThrough(), new PassThrough()];
         const output = text(stdout);
         stdin.write("hello\n");
-        const { exitCode } = await bed.runtime.attach(
-          id,
-          { tty: false },
-          { stdin, stdout },
-          new AbortController().signal,
-        );
+        await bed.runtime.attach(id, { tty: false }, { stdin, stdout }, new AbortController().signal);
         stdout.end();
-        assert.equal(exitCode, 5);
         assert.equal(await output, "got hello\n");
+        assert.equal((await untilExited(bed.runtime, id)).exitCode, 5);
+      }),
+    );
+
+    real("attach ends with its client's input where the container's own is for others, too", () =>
+      withPod(async (sandboxId, pod) => {
+        const id = await started(sandboxId, pod, ["sh", "-c", "read word; read again; exit 6"], {
+          stdin: true,
+        });
+        for (const word of ["one\n", "two\n"]) {
+          const [stdin, stdout] = [new PassThrough(), new PassThrough()];
+          stdin.end(word);
+          await bed.runtime.attach(id, { tty: false }, { stdin, stdout }, new AbortController().signal);
+        }
+        assert.equal((await untilExited(bed.runtime, id)).exitCode, 6);
       }),
     );
 
@@ -357,28 +386,7 @@ export function contractSuite(name: string, make: () => Promise<ContractBed>, sk
       }),
     );
 
-    real("a container that runs has stats, and one that ended has none", () =>
-      withPod(async (sandboxId, pod) => {
-        const id = await started(sandboxId, pod, forever);
-        const stats = await bed.runtime.containerStats(id);
-        assert.equal(stats?.containerId, id);
-        assert.equal(stats.memoryWorkingSetBytes > 0, true);
-        assert.equal(stats.cpuUsageNs > 0, true);
-        await bed.runtime.stopContainer(id, { graceS: 0 });
-        await untilExited(bed.runtime, id);
-        assert.equal(await bed.runtime.containerStats(id), undefined);
-      }),
-    );
-
-    real("a container over its memory limit is OOMKilled", () =>
-      withPod(async (sandboxId, pod) => {
-        const id = await started(sandboxId, pod, ["sh", "-c", "x=a; while :; do x=$x$x; done"], {
-          resources: { memoryLimitBytes: 16 * 1024 * 1024 },
-        });
-        const { reason, exitCode } = await untilExited(bed.runtime, id);
-        assert.deepEqual({ reason, exitCode }, { reason: "OOMKilled", exitCode: 137 });
-      }),
-    );
+    resourceTests({ bed: () => bed, real, withPod, started });
 
     real("a log that was moved away is opened anew", () =>
       withPod(async (sandboxId, pod) => {

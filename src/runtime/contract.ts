@@ -1,4 +1,7 @@
 import type { Duplex, Readable, Writable } from "node:stream";
+import type { CgroupUsage, UsageDetail } from "./usage.ts";
+
+export type * from "./usage.ts";
 
 /**
  * The container engine, in the shape of CRI v1 (`k8s.io/cri-api/pkg/apis/runtime/v1`): what a node agent
@@ -16,6 +19,8 @@ export interface Runtime {
   /** Kills what still runs inside and takes the network away; the sandbox stays listed as not ready. */
   stopPodSandbox(sandboxId: string): Promise<void>;
   removePodSandbox(sandboxId: string): Promise<void>;
+  /** Changes the limits of the pod's own cgroup; what is not named stays. */
+  updatePodSandboxResources(sandboxId: string, resources: LinuxResources): Promise<void>;
   listPodSandboxes(): Promise<PodSandboxStatus[]>;
   podSandboxStatus(sandboxId: string): Promise<PodSandboxStatus | undefined>;
 
@@ -27,6 +32,7 @@ export interface Runtime {
   removeContainer(containerId: string): Promise<void>;
   listContainers(filter?: { sandboxId?: string }): Promise<ContainerStatus[]>;
   containerStatus(containerId: string): Promise<ContainerStatus | undefined>;
+  /** What is not named stays; a quota of -1 is none. */
   updateContainerResources(containerId: string, resources: LinuxResources): Promise<void>;
   reopenContainerLog(containerId: string): Promise<void>;
 
@@ -42,17 +48,28 @@ export interface Runtime {
     streams: RuntimeStreams,
     signal: AbortSignal,
   ): Promise<{ exitCode: number }>;
-  /** Joins the streams of the container's first process until it ends (resolves with its exit code) or the signal. */
+  /**
+   * Joins the streams of the container's first process until it ends, or the signal. The end of `stdin` ends the
+   * process' own input if that is for one client (`stdinOnce`); else it ends the call, and the process goes on.
+   */
   attach(
     containerId: string,
     options: { tty: boolean },
     streams: RuntimeStreams,
     signal: AbortSignal,
-  ): Promise<{ exitCode: number }>;
+  ): Promise<void>;
   /** A TCP connection to the sandbox's localhost. */
   portForward(sandboxId: string, port: number): Promise<Duplex>;
 
-  containerStats(containerId: string): Promise<ContainerStats | undefined>;
+  /** Undefined for what does not run. */
+  containerStats(containerId: string, detail?: UsageDetail): Promise<ContainerStats | undefined>;
+  /** Of the pod as a whole; undefined for a sandbox that is not ready. */
+  podSandboxStats(sandboxId: string, detail?: UsageDetail): Promise<PodSandboxStats | undefined>;
+  /** What a container has written beside its image. It may take a walk through all its files. */
+  containerDiskUsage(containerId: string): Promise<DiskUsage | undefined>;
+
+  /** Where the cgroups that pods share are the agent's to limit: on the machine that it runs on itself. */
+  readonly sharedCgroups?: SharedCgroups;
 
   /** Containers that started or ended, as it happens; calls never overlap. Returns the way to stop. */
   onEvent(listener: (event: RuntimeEvent) => void): () => void;
@@ -60,8 +77,18 @@ export interface Runtime {
   images: ImageService;
   /** Whether the engine and the network are able to run pods, for the node's Ready condition. */
   status(): Promise<{ ready: boolean; message: string }>;
+  /** What pods can be run by; the one named `""` runs those that ask for none. */
+  handlers(): Promise<RuntimeHandler[]>;
   /** Stops the engine's own loops; containers run on. */
   close(): Promise<void>;
+}
+
+/** The cgroups above the pods': `kubepods`, `kubepods/burstable`, `kubepods/besteffort`. */
+export interface SharedCgroups {
+  /** What is not named stays. */
+  limit(cgroup: string, resources: LinuxResources): Promise<void>;
+  /** Undefined for one that is not there. */
+  usage(cgroup: string): Promise<CgroupUsage | undefined>;
 }
 
 export interface ImageService {
@@ -72,7 +99,15 @@ export interface ImageService {
   list(): Promise<Image[]>;
   remove(name: string): Promise<void>;
   /** Where images are kept, for the agent's garbage collection. */
-  fsUsage(): Promise<{ usedBytes: number; capacityBytes: number; availableBytes: number }>;
+  fsUsage(): Promise<ImageFsUsage>;
+}
+
+export interface ImageFsUsage {
+  usedBytes: number;
+  capacityBytes: number;
+  availableBytes: number;
+  /** A folder on that file system, where it is one of this machine's. */
+  folder?: string;
 }
 
 export interface Image {
@@ -83,6 +118,8 @@ export interface Image {
   /** `docker.io/library/nginx@sha256:…`. */
   repoDigests: string[];
   sizeBytes: number;
+  /** The engine needs it itself: it is no garbage. */
+  pinned?: boolean;
   /** From the image's config; a numeric user, or a name to look up in the image. */
   user: { uid?: number; name?: string };
   config: ImageConfig;
@@ -109,6 +146,12 @@ export interface RegistryAuth {
   identityToken?: string;
 }
 
+/** As CRI's `RuntimeHandler`: a name that a RuntimeClass gives, and what pods may ask for under it. */
+export interface RuntimeHandler {
+  name: string;
+  features: { recursiveReadOnlyMounts: boolean; userNamespaces: boolean };
+}
+
 export interface PodSandboxConfig {
   metadata: { name: string; namespace: string; uid: string; attempt: number };
   hostname: string;
@@ -118,6 +161,8 @@ export interface PodSandboxConfig {
   portMappings: PortMapping[];
   labels: Record<string, string>;
   annotations: Record<string, string>;
+  /** One of {@link Runtime.handlers}; the default one when absent. */
+  runtimeHandler?: string;
   linux: {
     /** Relative to the engine's root: `kubepods/burstable/podUID`. */
     cgroupParent: string;
@@ -205,12 +250,15 @@ export interface SecurityContext {
 
 export interface Mount {
   containerPath: string;
+  /** What is not there when the container is made becomes a directory. */
   hostPath: string;
   readOnly: boolean;
   recursiveReadOnly?: boolean;
   propagation: "private" | "hostToContainer" | "bidirectional";
   /** An image's root filesystem (image volumes): its id instead of hostPath. */
   imageId?: string;
+  /** The part of that image which is mounted; all of it where nothing is said. */
+  imageSubPath?: string;
 }
 
 /** Absent means no limit. */
@@ -224,6 +272,8 @@ export interface LinuxResources {
   oomScoreAdj?: number;
   cpusetCpus?: string;
   hugepages?: { pageSize: string; limitBytes: number }[];
+  /** When memory runs out, all of its processes are killed and not one of them. cgroup v2 alone can. */
+  oomKillsAll?: true;
 }
 
 export interface PodSandboxStatus {
@@ -235,10 +285,13 @@ export interface PodSandboxStatus {
   ips: string[];
   labels: Record<string, string>;
   annotations: Record<string, string>;
+  runtimeHandler?: string;
 }
 
 export interface ContainerStatus {
   id: string;
+  /** Whose id it is, where that is not Peapod's own engine: `containerd`. */
+  engine?: string;
   sandboxId: string;
   metadata: ContainerConfig["metadata"];
   state: "created" | "running" | "exited" | "unknown";
@@ -273,16 +326,34 @@ export interface RuntimeStreams {
   resize?: AsyncIterable<{ columns: number; rows: number }>;
 }
 
-export interface ContainerStats {
+export interface ContainerStats extends CgroupUsage {
   containerId: string;
   atMs: number;
-  cpuUsageNs: number;
-  memoryUsageBytes: number;
-  memoryWorkingSetBytes: number;
-  memoryRssBytes: number;
-  pageFaults?: number;
-  majorPageFaults?: number;
-  writableLayerBytes?: number;
+}
+
+export interface PodSandboxStats extends CgroupUsage {
+  sandboxId: string;
+  atMs: number;
+  /** Of the pod's own network namespace, loopback left out; absent on the host's network. */
+  interfaces?: InterfaceStats[];
+}
+
+/** What went through a network interface, counted since it was made. */
+export interface InterfaceStats {
+  name: string;
+  rxBytes: number;
+  rxErrors: number;
+  txBytes: number;
+  txErrors: number;
+  rxPackets?: number;
+  txPackets?: number;
+  rxDropped?: number;
+  txDropped?: number;
+}
+
+export interface DiskUsage {
+  usedBytes: number;
+  inodesUsed?: number;
 }
 
 export interface RuntimeEvent {

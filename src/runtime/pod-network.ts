@@ -21,4 +21,11 @@ export interface PodAttachment {
   podName: string;
   podNamespace: string;
   portMappings: readonly PortMapping[];
+  bandwidth?: Bandwidth;
+}
+
+/** Seen from the pod; a direction that is absent has no limit. */
+export interface Bandwidth {
+  ingressBitsPerS?: number;
+  egressBitsPerS?: number;
 }

@@ -1,47 +1,29 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { corev1 } from "../api/index.ts";
-import { addPod, newNodeInfo, scheduledPodOf } from "./node-info.ts";
-import { schedule } from "./schedule.ts";
-
-function node(
-  name: string,
-  change: Partial<{ labels: Record<string, string>; spec: corev1.NodeSpec; cpu: string }> = {},
-) {
-  return newNodeInfo({
-    apiVersion: "v1",
-    kind: "Node",
-    metadata: { name, labels: { "kubernetes.io/hostname": name, ...change.labels } },
-    spec: change.spec ?? {},
-    status: { allocatable: { cpu: change.cpu ?? "2", memory: "4Gi", pods: "110" } },
-  } as corev1.Node);
-}
-
-function pod(spec: object = {}, requests: Record<string, string> = {}): corev1.Pod {
-  return {
-    apiVersion: "v1",
-    kind: "Pod",
-    metadata: { name: "p", namespace: "default" },
-    spec: { containers: [{ name: "c", image: "busybox", resources: { requests } }], ...spec },
-  } as corev1.Pod;
-}
+import { node, on, placed, pod } from "./view.suite.ts";
 
 test("a pod goes to the emptier of two nodes", () => {
-  const [a, b] = [node("a"), node("b")];
-  addPod(a, scheduledPodOf({ ...pod({}, { cpu: "1" }), metadata: { name: "other", namespace: "default" } }));
-  assert.deepEqual(schedule(pod({}, { cpu: "500m" }), [a, b]), { node: "b" });
+  const a = on(node("a"), pod({}, { cpu: "1" }, { name: "other" }));
+  assert.equal(placed(pod({}, { cpu: "500m" }), [a, node("b")]), "b");
 });
 
 test("what is already taken on a node counts against its allocatable", () => {
-  const a = node("a");
-  addPod(
-    a,
-    scheduledPodOf({ ...pod({}, { cpu: "1500m" }), metadata: { name: "other", namespace: "default" } }),
-  );
-  assert.deepEqual(schedule(pod({}, { cpu: "501m" }), [a]), {
-    unschedulable: "0/1 nodes are available: 1 Insufficient cpu.",
-  });
-  assert.deepEqual(schedule(pod({}, { cpu: "500m" }), [a]), { node: "a" });
+  const a = on(node("a"), pod({}, { cpu: "1500m" }, { name: "other" }));
+  assert.equal(placed(pod({}, { cpu: "501m" }), [a]), "0/1 nodes are available: 1 Insufficient cpu.");
+  assert.equal(placed(pod({}, { cpu: "500m" }), [a]), "a");
+});
+
+/** Terms, each of fields that all have to hold. */
+const named = (terms: string[][]) => ({
+  affinity: {
+    nodeAffinity: {
+      requiredDuringSchedulingIgnoredDuringExecution: {
+        nodeSelectorTerms: terms.map((names) => ({
+          matchFields: names.map((name) => ({ key: "metadata.name", operator: "In", values: [name] })),
+        })),
+      },
+    },
+  },
 });
 
 const refusals: {
@@ -69,6 +51,18 @@ const refusals: {
     why: "0/1 nodes are available: 1 node(s) had untolerated taint(s).",
   },
   {
+    says: "nodes that are not named are not looked at",
+    spec: named([["b"], ["c"]]),
+    nodes: [node("a", { spec: { unschedulable: true } }), node("b", { spec: { unschedulable: true } })],
+    why: "0/2 nodes are available: 1 node(s) didn't satisfy plugin(s) [NodeAffinity], 1 node(s) were unschedulable.",
+  },
+  {
+    says: "no node has two names",
+    spec: named([["a", "b"]]),
+    nodes: [node("a"), node("b")],
+    why: "0/2 nodes are available: pod affinity terms conflict.",
+  },
+  {
     says: "reasons of several nodes are counted and sorted",
     spec: { nodeSelector: { disk: "ssd" } },
     nodes: [node("a"), node("b", { spec: { unschedulable: true } })],
@@ -77,7 +71,7 @@ const refusals: {
 ];
 for (const { says, spec, nodes, why } of refusals) {
   test(`unschedulable: ${says}`, () => {
-    assert.deepEqual(schedule(pod(spec), nodes), { unschedulable: why });
+    assert.equal(placed(pod(spec), nodes), why);
   });
 }
 
@@ -88,7 +82,7 @@ test("a toleration lets a pod onto a tainted node", () => {
     { key: "dedicated", operator: "Exists" },
     { key: "dedicated", value: "gpu", effect: "NoSchedule" },
   ]) {
-    assert.deepEqual(schedule(pod({ tolerations: [toleration] }), [tainted]), { node: "a" });
+    assert.equal(placed(pod({ tolerations: [toleration] }), [tainted]), "a");
   }
 });
 
@@ -98,15 +92,12 @@ test("two pods that want the same host port do not share a node", () => {
       { name: "c", image: "x", ports: [{ containerPort: 80, hostPort: 8080, protocol: "TCP", hostIP }] },
     ],
   });
-  const a = node("a");
-  addPod(
-    a,
-    scheduledPodOf({ ...pod(ports("127.0.0.1")), metadata: { name: "other", namespace: "default" } }),
+  const a = on(node("a"), pod(ports("127.0.0.1"), {}, { name: "other" }));
+  assert.equal(
+    placed(pod(ports()), [a]),
+    "0/1 nodes are available: 1 node(s) didn't have free ports for the requested pod ports.",
   );
-  assert.deepEqual(schedule(pod(ports()), [a]), {
-    unschedulable: "0/1 nodes are available: 1 node(s) didn't have free ports for the requested pod ports.",
-  });
-  assert.deepEqual(schedule(pod(ports("127.0.0.2")), [a]), { node: "a" });
+  assert.equal(placed(pod(ports("127.0.0.2")), [a]), "a");
 });
 
 test("preferred node affinity decides among nodes that fit", () => {
@@ -119,7 +110,5 @@ test("preferred node affinity decides among nodes that fit", () => {
       },
     },
   };
-  assert.deepEqual(schedule(pod(preferred), [node("a"), node("b", { labels: { zone: "b" } })]), {
-    node: "b",
-  });
+  assert.equal(placed(pod(preferred), [node("a"), node("b", { labels: { zone: "b" } })]), "b");
 });

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { startTicksOf } from "../../src/base/index.ts";
 import { findKubectl, unpackKubectl } from "../../src/cli/index.ts";
 import { provideDemoImages } from "../../src/testing/index.ts";
 
@@ -110,6 +111,13 @@ export class TestCluster {
   async pid(): Promise<number> {
     const { stdout } = await peapod(["status", "--data-dir", this.dataDir, "-o", "json"]);
     return (JSON.parse(stdout) as { pid: number }).pid;
+  }
+
+  /** `kill -9` of the process; resolves when it is gone. Its pods run on. */
+  async kill(): Promise<void> {
+    const pid = await this.pid();
+    process.kill(pid, "SIGKILL");
+    await eventually("the process is gone", async () => startTicksOf(pid) === undefined);
   }
 
   /** kubectl with its whole outcome. */

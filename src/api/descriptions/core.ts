@@ -105,4 +105,37 @@ export const coreDescriptions: Descriptions = {
     replicas: The number.
     selector: Which pods are counted, as a label selector's text.
   `,
+  "core/v1.PodTemplate": `
+    A template of pods that stands by itself. Nothing makes pods of it.
+    template: What pods made from it would be.
+  `,
+  "core/v1.ReplicationController": `
+    Keeps a number of equal pods running. ReplicaSets, and Deployments that make them, have taken its place.
+    spec: What is wanted.
+    status: What has been reached.
+  `,
+  "core/v1.ReplicationControllerSpec": `
+    What a ReplicationController should be.
+    replicas: How many pods; 1 if not given.
+    minReadySeconds: How long a new pod must be ready before it counts as available.
+    selector: The labels of the pods that belong to it; the template's if not given.
+    template: What each pod is made from.
+  `,
+  "core/v1.ReplicationControllerStatus": `
+    What a ReplicationController has reached.
+    replicas: How many pods there are that are not ending.
+    fullyLabeledReplicas: How many have all the template's labels.
+    readyReplicas: How many are ready.
+    availableReplicas: How many have been ready for minReadySeconds.
+    observedGeneration: The generation of the spec that this is about.
+    conditions: What else is to be said of it.
+  `,
+  "core/v1.ReplicationControllerCondition": `
+    One aspect of a ReplicationController's state.
+    type: Such as ReplicaFailure.
+    status: True, False or Unknown.
+    lastTransitionTime: When the status last changed.
+    reason: Why, in one word for programs.
+    message: Why, for a person.
+  `,
 };

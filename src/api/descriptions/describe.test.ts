@@ -5,10 +5,12 @@ import { appsDescriptions } from "./apps.ts";
 import { containerDescriptions } from "./container.ts";
 import { coordinationDescriptions } from "./coordination.ts";
 import { coreDescriptions } from "./core.ts";
+import { csiDescriptions } from "./csi.ts";
 import { describeType } from "./describe.ts";
 import { metaDescriptions } from "./meta.ts";
 import { nodeDescriptions } from "./node.ts";
 import { podDescriptions } from "./pod.ts";
+import { policyDescriptions } from "./policy.ts";
 import { schedulingDescriptions } from "./scheduling.ts";
 import { volumeDescriptions } from "./volumes.ts";
 
@@ -22,6 +24,8 @@ const all = {
   ...nodeDescriptions,
   ...appsDescriptions,
   ...coordinationDescriptions,
+  ...policyDescriptions,
+  ...csiDescriptions,
 };
 
 test("every description is of a type and a field that exist", () => {

@@ -3,9 +3,11 @@ import { appsDescriptions } from "./apps.ts";
 import { containerDescriptions } from "./container.ts";
 import { coordinationDescriptions } from "./coordination.ts";
 import { coreDescriptions } from "./core.ts";
+import { csiDescriptions } from "./csi.ts";
 import { metaDescriptions } from "./meta.ts";
 import { nodeDescriptions } from "./node.ts";
 import { podDescriptions } from "./pod.ts";
+import { policyDescriptions } from "./policy.ts";
 import { schedulingDescriptions } from "./scheduling.ts";
 import { volumeDescriptions } from "./volumes.ts";
 
@@ -25,6 +27,8 @@ const texts: readonly Descriptions[] = [
   nodeDescriptions,
   appsDescriptions,
   coordinationDescriptions,
+  policyDescriptions,
+  csiDescriptions,
 ];
 
 /** What the same field means in every kind. */

@@ -1,4 +1,10 @@
 import type { Kind } from "../../api/index.ts";
+import {
+  type MetricsResource,
+  metricsGroup,
+  metricsResources,
+  metricsVersion,
+} from "../metrics-api/resources.ts";
 import type { Resources } from "../registry/resources.ts";
 import type { ReviewResource } from "../reviews/index.ts";
 import { connections } from "../subresources/connections.ts";
@@ -47,6 +53,7 @@ export function catalogOf(resources: Resources, reviews: readonly ReviewResource
     groups.set(group, versions.set(version, [...(versions.get(version) ?? []), resource]));
   };
   for (const { kind } of resources.all()) add(kind.group, kind.version, describeKind(kind));
+  for (const each of metricsResources) add(metricsGroup, metricsVersion, describeMetrics(each));
   for (const review of reviews) add(review.group, review.version, describeReview(review));
   const byName = (a: { resource: string }, b: { resource: string }) => (a.resource < b.resource ? -1 : 1);
   return [...groups].map(([group, versions]) => ({
@@ -80,7 +87,24 @@ function describeKind(kind: Kind): CatalogResource {
           type: { group: "", version: "v1", kind: each.optionsKind },
           verbs: ["create", "get"],
         })),
+      ...(kind.subresources?.includes("proxy")
+        ? [
+            {
+              name: "proxy",
+              type: { group: "", version: "v1", kind: `${kind.kind}ProxyOptions` },
+              verbs: ["create", "delete", "get", "patch", "update"],
+            },
+          ]
+        : []),
     ].sort((a, b) => (a.name < b.name ? -1 : 1)),
+  };
+}
+
+function describeMetrics({ resource, kind, scope }: MetricsResource): CatalogResource {
+  const namespaced = scope === "Namespaced";
+  return {
+    ...{ resource, kind, namespaced, singular: "", verbs: ["get", "list"] },
+    ...{ shortNames: [], categories: [], subresources: [] },
   };
 }
 

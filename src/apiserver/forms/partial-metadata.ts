@@ -4,31 +4,42 @@ import type { Entry } from "../../store/index.ts";
 import type { Form } from "./form.ts";
 import { jsonFormOf } from "./json.ts";
 
-const metadataForm = Symbol("partial metadata");
-const metadataFrames = {
-  ADDED: Symbol("partial added"),
-  MODIFIED: Symbol("partial modified"),
-  DELETED: Symbol("partial deleted"),
-};
-const apiVersion = "meta.k8s.io/v1";
+/** Of `meta.k8s.io`; they differ in name only, and older clients ask for the older one. */
+export type MetaVersion = "v1" | "v1beta1";
+
+const newForms = () => ({
+  entry: Symbol("partial metadata"),
+  frames: {
+    ADDED: Symbol("partial added"),
+    MODIFIED: Symbol("partial modified"),
+    DELETED: Symbol("partial deleted"),
+  },
+});
+const forms = { v1: newForms(), v1beta1: newForms() };
 
 /** Objects without their spec, status and data. As `metav1.PartialObjectMetadata`. */
-export function partialMetadataForm(kind: Kind): Form {
+export function partialMetadataForm(kind: Kind, version: MetaVersion = "v1"): Form {
   return jsonFormOf(kind, {
-    list: { kind: "PartialObjectMetadataList", apiVersion },
-    entry: partialMetadataBytes,
-    object: partialMetadataOf,
+    list: { kind: "PartialObjectMetadataList", apiVersion: `meta.k8s.io/${version}` },
+    entry: (entry) => partialMetadataBytes(entry, version),
+    object: (object) => partialMetadataOf(object, version),
     cost: "made",
-    frames: metadataFrames,
+    frames: forms[version].frames,
   });
 }
 
-export function partialMetadataBytes(entry: Entry): Buffer {
-  return entry.form(metadataForm, ({ object }) => Buffer.from(JSON.stringify(partialMetadataOf(object))));
+function partialMetadataBytes(entry: Entry, version: MetaVersion): Buffer {
+  return entry.form(forms[version].entry, ({ object }) =>
+    Buffer.from(JSON.stringify(partialMetadataOf(object, version))),
+  );
 }
 
-export function partialMetadataOf(object: KubeObject): KubeObject {
+export function partialMetadataOf(object: KubeObject, version: MetaVersion = "v1"): KubeObject {
   // The answer to a delete, or a failure.
   if (object.kind === "Status" && object.apiVersion === "v1") return object;
-  return { kind: "PartialObjectMetadata", apiVersion, metadata: object.metadata };
+  return {
+    kind: "PartialObjectMetadata",
+    apiVersion: `meta.k8s.io/${version}`,
+    metadata: object.metadata,
+  };
 }

@@ -1,5 +1,5 @@
 import type { Kind } from "../../api/index.ts";
-import type { Clock } from "../../base/index.ts";
+import { type Clock, Turn } from "../../base/index.ts";
 import {
   apiVersionOf,
   encodeMessage,
@@ -13,7 +13,6 @@ import {
   type SchemaRegistry,
 } from "../../machinery/index.ts";
 import type { Entry } from "../../store/index.ts";
-import { Turn } from "../registry/turn.ts";
 import type { Change } from "../verbs/watch.ts";
 import { type Form, type Frame, frameOf } from "./form.ts";
 import { listMetadata } from "./json.ts";

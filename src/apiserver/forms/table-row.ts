@@ -2,10 +2,15 @@ import { ageOf, type Kind } from "../../api/index.ts";
 import type { KubeObject } from "../../machinery/index.ts";
 import type { Entry } from "../../store/index.ts";
 import type { ItemWriter } from "./form.ts";
-import { partialMetadataOf } from "./partial-metadata.ts";
+import { type MetaVersion, partialMetadataOf } from "./partial-metadata.ts";
 
 /** What of the object comes with its row. As `metav1.IncludeObjectPolicy`. */
 export type IncludeObject = "None" | "Metadata" | "Object";
+
+export interface RowShape {
+  include: IncludeObject;
+  version: MetaVersion;
+}
 
 /*
  * A row is kept with its revision as JSON with holes where the ages go: they are all that changes while an object does not.
@@ -13,44 +18,38 @@ export type IncludeObject = "None" | "Metadata" | "Object";
  */
 
 const holeBytes = 12;
-const rowForms: Record<IncludeObject, symbol> = {
-  None: Symbol("row"),
-  Metadata: Symbol("row with metadata"),
-  Object: Symbol("row with object"),
+const rowForms: Record<IncludeObject, Record<MetaVersion, symbol>> = {
+  None: { v1: Symbol("row"), v1beta1: Symbol("row") },
+  Metadata: { v1: Symbol("row with metadata"), v1beta1: Symbol("row with metadata") },
+  Object: { v1: Symbol("row with object"), v1beta1: Symbol("row with object") },
 };
 /** A cell that changes with time in other ways than an age does so within this span. */
 const farMs = 10 * 365 * 24 * 60 * 60_000;
 
 /** Writes the row of a revision as it is at `nowMs`. */
-export function writeRow(
-  kind: Kind,
-  entry: Entry,
-  include: IncludeObject,
-  nowMs: number,
-  writer: ItemWriter,
-): void {
+export function writeRow(kind: Kind, entry: Entry, shape: RowShape, nowMs: number, writer: ItemWriter): void {
   const kept = entry.form<Buffer | false>(
-    rowForms[include],
-    (made) => rowWithHoles(kind, made.object, objectBytes(made, include), nowMs) ?? false,
+    rowForms[shape.include][shape.version],
+    (made) => rowWithHoles(kind, made.object, objectBytes(made, shape), nowMs) ?? false,
   );
   if (kept) fillHoles(kept, nowMs, writer);
-  else writer.write(Buffer.from(rowText(kind, entry.object, objectBytes(entry, include), nowMs)));
+  else writer.write(Buffer.from(rowText(kind, entry.object, objectBytes(entry, shape), nowMs)));
 }
 
 /** The row of an object that is not stored. */
-export function rowOf(kind: Kind, object: KubeObject, include: IncludeObject, nowMs: number): string {
-  const shown =
-    include === "None" ? "null" : JSON.stringify(include === "Object" ? object : partialMetadataOf(object));
+export function rowOf(kind: Kind, object: KubeObject, { include, version }: RowShape, nowMs: number): string {
+  const whole = include === "Object" ? object : partialMetadataOf(object, version);
+  const shown = include === "None" ? "null" : JSON.stringify(whole);
   return rowText(kind, object, shown, nowMs);
 }
 
-function objectBytes(entry: Entry, include: IncludeObject): string {
+function objectBytes(entry: Entry, { include, version }: RowShape): string {
   switch (include) {
     case "None":
       return "null";
     case "Metadata":
       // Not as a form of its own: it would be kept twice.
-      return JSON.stringify(partialMetadataOf(entry.object));
+      return JSON.stringify(partialMetadataOf(entry.object, version));
     case "Object":
       return entry.bytes.toString();
   }

@@ -4,18 +4,19 @@ import type { ListPage } from "../context.ts";
 import { type Form, type Frame, type Frames, frameOf, type ListBody } from "./form.ts";
 import { eventFrame, listMetadata } from "./json.ts";
 import { bookmarkObject, shownObject } from "./shown-object.ts";
-import { type IncludeObject, rowOf, writeRow } from "./table-row.ts";
+import { type RowShape, rowOf, writeRow } from "./table-row.ts";
 
 const json = "application/json";
-const tableStart = '{"kind":"Table","apiVersion":"meta.k8s.io/v1","metadata":';
+const tableStart = ({ version }: RowShape) =>
+  `{"kind":"Table","apiVersion":"meta.k8s.io/${version}","metadata":`;
 
 /** What `kubectl get` prints. As `metav1.Table`, `pkg/printers/internalversion`. */
-export function tableForm(kind: Kind, include: IncludeObject, now: () => number): Form {
+export function tableForm(kind: Kind, shape: RowShape, now: () => number): Form {
   const columns = JSON.stringify(columnDefinitions(kind));
   const tableOf = (object: KubeObject, shownColumns: string) => {
     const { resourceVersion } = object.metadata;
-    const row = rowOf(kind, object, include, now());
-    return `${tableStart}${JSON.stringify({ resourceVersion })},"columnDefinitions":${shownColumns},"rows":[${row}]}`;
+    const row = rowOf(kind, object, shape, now());
+    return `${tableStart(shape)}${JSON.stringify({ resourceVersion })},"columnDefinitions":${shownColumns},"rows":[${row}]}`;
   };
   return {
     mediaType: json,
@@ -24,7 +25,7 @@ export function tableForm(kind: Kind, include: IncludeObject, now: () => number)
     // A Status, a Scale or a token has no columns.
     object: (object) =>
       Buffer.from(object.kind === kind.kind ? tableOf(object, columns) : JSON.stringify(object)),
-    list: (page) => tableList(page, columns, include, now()),
+    list: (page) => tableList(page, columns, shape, now()),
     frames: () => tableFrames(kind, tableOf, columns),
   };
 }
@@ -32,15 +33,15 @@ export function tableForm(kind: Kind, include: IncludeObject, now: () => number)
 const comma = Buffer.from(",");
 const closing = Buffer.from("]}\n");
 
-function tableList(page: ListPage, columns: string, include: IncludeObject, nowMs: number): ListBody {
+function tableList(page: ListPage, columns: string, shape: RowShape, nowMs: number): ListBody {
   return {
     head: Buffer.from(
-      `${tableStart}${JSON.stringify(listMetadata(page))},"columnDefinitions":${columns},"rows":[`,
+      `${tableStart(shape)}${JSON.stringify(listMetadata(page))},"columnDefinitions":${columns},"rows":[`,
     ),
     tail: closing,
     item: (index, writer) => {
       if (index > 0) writer.write(comma);
-      writeRow(page.kind, page.entries[index]!, include, nowMs, writer);
+      writeRow(page.kind, page.entries[index]!, shape, nowMs, writer);
     },
   };
 }

@@ -2,19 +2,23 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { TLSSocket } from "node:tls";
 import type { Clock } from "../../base/index.ts";
 import { payloadOf } from "../forms/form.ts";
-import { readAll } from "./body-reader.ts";
+import { type BodyBudget, readAll } from "./body-reader.ts";
 import type { AnswerStream, Exchange } from "./exchange.ts";
 
 /** A request over HTTP/1.1. */
 export class Http1Exchange implements Exchange {
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
-  readonly #clock: Clock;
+  readonly #body: { clock: Clock; budget: BodyBudget };
 
-  constructor(request: IncomingMessage, response: ServerResponse, clock: Clock) {
+  constructor(
+    request: IncomingMessage,
+    response: ServerResponse,
+    body: { clock: Clock; budget: BodyBudget },
+  ) {
     this.#request = request;
     this.#response = response;
-    this.#clock = clock;
+    this.#body = body;
   }
 
   get method(): string {
@@ -35,8 +39,20 @@ export class Http1Exchange implements Exchange {
     return typeof value === "object" ? value.join(",") : value;
   }
 
+  get headers(): IncomingMessage["headers"] {
+    return this.#request.headers;
+  }
+  get requestBody(): IncomingMessage {
+    return this.#request;
+  }
+
   readBody(bytesMax: number): Promise<Buffer> {
-    return readAll(this.#request, this.#clock, {
+    // Most bodies come with their headers: then there is nothing to wait for.
+    const { complete, readableLength, readableFlowing } = this.#request;
+    if (complete && readableFlowing === null && readableLength > 0 && readableLength <= bytesMax) {
+      return Promise.resolve(this.#request.read() as Buffer);
+    }
+    return readAll(this.#request, this.#body, {
       declared: this.#request.headers["content-length"],
       bytesMax,
     });

@@ -2,21 +2,26 @@ import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import type { TLSSocket } from "node:tls";
 import type { Clock } from "../../base/index.ts";
 import { payloadOf } from "../forms/form.ts";
-import { readAll } from "./body-reader.ts";
+import { type BodyBudget, readAll } from "./body-reader.ts";
 import type { AnswerStream, Exchange } from "./exchange.ts";
 
 /** A request over HTTP/2: one stream of a connection. */
 export class Http2Exchange implements Exchange {
   readonly #stream: ServerHttp2Stream;
   readonly #headers: IncomingHttpHeaders;
-  readonly #clock: Clock;
+  readonly #body: { clock: Clock; budget: BodyBudget };
   readonly socket: TLSSocket;
 
-  constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, socket: TLSSocket, clock: Clock) {
+  constructor(
+    stream: ServerHttp2Stream,
+    headers: IncomingHttpHeaders,
+    socket: TLSSocket,
+    body: { clock: Clock; budget: BodyBudget },
+  ) {
     this.#stream = stream;
     this.#headers = headers;
     this.socket = socket;
-    this.#clock = clock;
+    this.#body = body;
   }
 
   get method(): string {
@@ -34,8 +39,15 @@ export class Http2Exchange implements Exchange {
     return typeof value === "object" ? value.join(",") : value;
   }
 
+  get headers(): IncomingHttpHeaders {
+    return this.#headers;
+  }
+  get requestBody(): ServerHttp2Stream {
+    return this.#stream;
+  }
+
   readBody(bytesMax: number): Promise<Buffer> {
-    return readAll(this.#stream, this.#clock, { declared: this.#headers["content-length"], bytesMax });
+    return readAll(this.#stream, this.#body, { declared: this.#headers["content-length"], bytesMax });
   }
 
   send(code: number, headers: readonly string[], body: Buffer): void {

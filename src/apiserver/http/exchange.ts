@@ -1,4 +1,4 @@
-import type { Writable } from "node:stream";
+import type { Readable, Writable } from "node:stream";
 import type { TLSSocket } from "node:tls";
 
 /**
@@ -13,6 +13,9 @@ export interface Exchange {
   readonly url: string;
   readonly socket: TLSSocket;
   header(name: string): string | undefined;
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+  /** The body as it comes; for whoever does not read it as a whole. */
+  readonly requestBody: Readable;
   /** Throws a 413 past `bytesMax`, a 400 when the client goes away or takes too long. */
   readBody(bytesMax: number): Promise<Buffer>;
   send(code: number, headers: readonly string[], body: Buffer): void;

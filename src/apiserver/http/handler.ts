@@ -6,7 +6,11 @@ import { authorizePath, authorizeResource } from "../authorize.ts";
 import { type Caller, type Outcome, parameter, type Query, type Serving } from "../context.ts";
 import { urlBytesMax } from "../limits.ts";
 import type { RequestMetrics } from "../metrics.ts";
+import type { MetricsResource } from "../metrics-api/resources.ts";
+import { metricsResourceOf, serveMetrics } from "../metrics-api/serve.ts";
 import { performAuthorized } from "../perform.ts";
+import { authorizeProxy, isProxied, serveProxy } from "../proxy/proxying.ts";
+import type { KindStorage } from "../registry/kind-storage.ts";
 import type { Authentication } from "./authenticate.ts";
 import { impersonated, isImpersonating } from "./authenticate.ts";
 import { addBody, callOf, readBody, requireScope, verbOf } from "./call.ts";
@@ -14,7 +18,7 @@ import type { Exchange } from "./exchange.ts";
 import { HttpCaller } from "./http-caller.ts";
 import { InFlight } from "./in-flight.ts";
 import { sendList } from "./list-response.ts";
-import { Negotiation, requireJson } from "./negotiate.ts";
+import { jsonOrTable, Negotiation, requireJson } from "./negotiate.ts";
 import type { Pages } from "./pages.ts";
 import { parsePath, type ResourcePath } from "./path.ts";
 import { flag } from "./query-options.ts";
@@ -138,6 +142,7 @@ export class Handler {
     const { exchange } = request;
     const storage = this.#serving.resources.find(path.group, path.version, path.resource);
     if (!storage) return this.#review(request, path);
+    if (isProxied(storage, path)) return this.#proxy(request, path, storage);
     const verb = verbOf(exchange.method, path);
     requireScope(storage, path, verb);
     if (verb === "list" && (path.prefixedWatch || flag(request.query, "watch"))) {
@@ -149,7 +154,7 @@ export class Handler {
     }
     const isRead = verb === "get" || verb === "list";
     const startMs = this.#clock.monotonicMs();
-    const leave = this.#inFlight.enter(isRead ? "read" : "write");
+    let leave = isRead ? this.#inFlight.enter("read") : () => {};
     let code = 500;
     try {
       const form = this.#negotiation.formFor(storage, exchange.header("accept"), request.query);
@@ -157,7 +162,10 @@ export class Handler {
       // Before the body: who may not write need not send it.
       await authorizeResource(this.#serving, request.caller, call);
       await addBody(exchange, call);
-      if (!isRead) await this.#writeTurns.next();
+      if (!isRead) {
+        leave = this.#inFlight.enter("write");
+        await this.#writeTurns.next();
+      }
       const outcome = await performAuthorized(this.#serving, request.caller, call);
       code = await this.#answer(request, outcome, form);
     } catch (error) {
@@ -168,6 +176,17 @@ export class Handler {
       const labels = { verb, resource: storage.kind.resource, code };
       this.#metrics.observe(labels, (this.#clock.monotonicMs() - startMs) / 1_000);
     }
+  }
+
+  /** As long as it takes: it counts neither as a read nor as a write. */
+  async #proxy({ exchange, ...request }: Request, path: ResourcePath, storage: KindStorage): Promise<void> {
+    const { caller, query, auditId, warnings } = request;
+    const mark = exchange.url.indexOf("?");
+    const search = mark < 0 ? "" : exchange.url.slice(mark);
+    const asked = { rawPath: request.path, search, query, path, storage };
+    await authorizeProxy(this.#serving, caller, exchange.method, asked);
+    const headers = baseHeaders(auditId, warnings);
+    await serveProxy(this.#serving, exchange, asked, headers, caller.signal!);
   }
 
   async #answer(
@@ -199,18 +218,36 @@ export class Handler {
     }
   }
 
+  async #metricsApi(request: Request, path: ResourcePath, about: MetricsResource): Promise<void> {
+    const { auditId, caller, exchange, query, warnings } = request;
+    const leave = this.#inFlight.enter("read");
+    try {
+      const as = jsonOrTable(exchange.header("accept"));
+      const asked = { method: exchange.method, path, query, as };
+      const object = await serveMetrics(this.#serving, caller, about, asked);
+      const headers = [...baseHeaders(auditId, warnings), "content-type", "application/json"];
+      exchange.send(200, headers, Buffer.from(`${JSON.stringify(object)}\n`));
+    } finally {
+      leave();
+    }
+  }
+
   async #review(request: Request, path: ResourcePath): Promise<void> {
+    const metrics = metricsResourceOf(path);
+    if (metrics) return this.#metricsApi(request, path, metrics);
     const review = reviewOf(path);
     if (!review) throw noSuchResource();
     if (request.exchange.method !== "POST") {
       throw methodNotAllowed("the server does not allow this method on the requested resource");
     }
     requireJson(request.exchange.header("accept"));
-    const leave = this.#inFlight.enter("write");
+    let leave = () => {};
     try {
-      const object = await review.perform(this.#serving, request.caller, path, () =>
-        readBody(request.exchange),
-      );
+      const object = await review.perform(this.#serving, request.caller, path, async () => {
+        const body = await readBody(request.exchange);
+        leave = this.#inFlight.enter("write");
+        return body;
+      });
       const headers = baseHeaders(request.auditId, request.warnings);
       request.exchange.send(
         201,

@@ -1,7 +1,10 @@
 import { tooManyRequests } from "../../machinery/index.ts";
 import { readsInFlightMax, retryAfterS, writesInFlightMax } from "../limits.ts";
 
-/** Requests under way, reads and writes apart, so that neither starves the other. As `filters.WithMaxInFlightLimit`. */
+/**
+ * Requests under way, reads and writes apart, so that neither starves the other. As `filters.WithMaxInFlightLimit`; but a
+ * write counts only once its body is there, so that slow clients do not keep the others out.
+ */
 export class InFlight {
   #reads = 0;
   #writes = 0;

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { createGzip } from "node:zlib";
-import type { Clock } from "../../base/index.ts";
+import { type Clock, Turn } from "../../base/index.ts";
 import type { ListPage } from "../context.ts";
 import {
   type Form,
@@ -11,7 +11,6 @@ import {
   payloadOf,
 } from "../forms/form.ts";
 import { answerStallMsMax, gzipBytesMin, writeChunkBytes } from "../limits.ts";
-import { Turn } from "../registry/turn.ts";
 import type { AnswerStream, Exchange } from "./exchange.ts";
 
 /** Fast rather than small: a list is read once, mostly by a neighbour. As apiserver's `defaultGzipContentEncodingLevel`. */

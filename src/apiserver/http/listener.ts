@@ -4,6 +4,7 @@ import { createServer as createHttp2Server, type Http2Server, type ServerHttp2Se
 import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from "node:tls";
 import type { Clock } from "../../base/index.ts";
 import { connectionsMax, headerBytesMax, requestMsMax, streamsPerConnectionMax } from "../limits.ts";
+import { BodyBudget } from "./body-reader.ts";
 import type { Exchange } from "./exchange.ts";
 import { Http1Exchange } from "./exchange-http1.ts";
 import { Http2Exchange } from "./exchange-http2.ts";
@@ -64,6 +65,7 @@ export class Listener {
     clock: Clock,
     on: { request: (exchange: Exchange) => void; upgrade: (upgrade: UpgradeRequest) => void },
   ) {
+    const body = { clock, budget: new BodyBudget() };
     this.#http1 = createHttp1Server({
       maxHeaderSize: headerBytesMax,
       headersTimeout: headersMsMax,
@@ -71,7 +73,7 @@ export class Listener {
       keepAliveTimeout: keepAliveMs,
       noDelay: true,
     });
-    this.#http1.on("request", (request, response) => on.request(new Http1Exchange(request, response, clock)));
+    this.#http1.on("request", (request, response) => on.request(new Http1Exchange(request, response, body)));
     this.#http1.on("upgrade", (request, socket, head) =>
       on.upgrade({ request, socket: socket as TLSSocket, head }),
     );
@@ -94,7 +96,7 @@ export class Listener {
     this.#http2.on("stream", (stream, headers) => {
       stream.on("error", () => stream.destroy());
       const socket = stream.session!.socket as TLSSocket;
-      on.request(new Http2Exchange(stream, headers, socket, clock));
+      on.request(new Http2Exchange(stream, headers, socket, body));
     });
     this.#tls = createTlsServer({
       ALPNProtocols: ["h2", "http/1.1"],

@@ -57,6 +57,18 @@ export function requireJson(accept: string | undefined): void {
   if (!parseAccept(accept || "*/*").some(isJson)) throw notAcceptable(["application/json"]);
 }
 
+/** The same for what is also shown as a table; a client says which it likes best. */
+export function jsonOrTable(accept: string | undefined): "json" | "table" | "neither" {
+  for (const { mediaType, parameters } of parseAccept(accept || "*/*")) {
+    if (!["application/json", "application/*", "*/*"].includes(mediaType)) continue;
+    const as = parameters.get("as");
+    if (as === undefined) return "json";
+    if (as === "Table" && parameters.get("g") === "meta.k8s.io" && parameters.get("v") === "v1")
+      return "table";
+  }
+  return "neither";
+}
+
 /** Chooses how a kind's objects look in an answer. */
 export class Negotiation {
   readonly #schemas: SchemaRegistry;
@@ -102,10 +114,13 @@ export class Negotiation {
     const as = parameters.get("as");
     const isJson = mediaType === "application/json" || mediaType === "application/*" || mediaType === "*/*";
     if (as) {
-      if (!isJson || parameters.get("g") !== "meta.k8s.io" || parameters.get("v") !== "v1") return undefined;
-      if (as === "Table") return tableForm(kind, includeOf(include), () => this.#clock.now());
+      const version = parameters.get("v");
+      if (!isJson || parameters.get("g") !== "meta.k8s.io" || (version !== "v1" && version !== "v1beta1"))
+        return undefined;
+      if (as === "Table")
+        return tableForm(kind, { include: includeOf(include), version }, () => this.#clock.now());
       if (as === "PartialObjectMetadata" || as === "PartialObjectMetadataList")
-        return partialMetadataForm(kind);
+        return partialMetadataForm(kind, version);
       return undefined;
     }
     if (isJson) return jsonForm(kind);

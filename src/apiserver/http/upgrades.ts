@@ -5,13 +5,21 @@ import {
   badRequest,
   fieldInvalid,
   fieldRequired,
+  internalError,
   invalid,
   noSuchResource,
   type StatusError,
 } from "../../machinery/index.ts";
-import { refuseUpgrade, servePortForward, serveRemoteCommand } from "../../streaming/index.ts";
+import {
+  refuseUpgrade,
+  servePortForward,
+  serveRemoteCommand,
+  serveStreamReader,
+} from "../../streaming/index.ts";
 import { authorizeResource } from "../authorize.ts";
 import { type Call, type Caller, parameter, type Query, type Serving } from "../context.ts";
+import { performAuthorized } from "../perform.ts";
+import { authorizeProxy, isProxied, type ProxyRequest, serveProxyUpgrade } from "../proxy/proxying.ts";
 import { type Connection, connections } from "../subresources/connections.ts";
 import { flagOf } from "../subresources/log.ts";
 import { containerOf, nodeOf, podOf, podTarget } from "../subresources/pod-container.ts";
@@ -45,15 +53,41 @@ export class Upgrades {
   async #connect(upgrade: UpgradeRequest): Promise<void> {
     const { request } = upgrade;
     const caller = await this.#callerOf(upgrade);
-    const { call, connection } = this.#callOf(request);
+    const proxied = this.#proxied(request);
+    if (proxied) {
+      await authorizeProxy(this.#serving, caller, request.method ?? "GET", proxied);
+      return serveProxyUpgrade(this.#serving, upgrade, proxied);
+    }
+    const { call, name } = this.#callOf(request);
+    if (name === "log") return this.#log(upgrade, caller, call);
     // A WebSocket is opened with a GET, but runs a command as a POST does. As AuthorizePodWebsocketUpgradeCreatePermission.
     if (request.method === "GET") await authorizeResource(this.#serving, caller, { ...call, verb: "get" });
     await authorizeResource(this.#serving, caller, { ...call, verb: "create" });
-    const admission = admissionRequest(call, caller, { operation: "CONNECT", name: call.name! });
+    const admission = admissionRequest(this.#serving, call, caller, {
+      operation: "CONNECT",
+      name: call.name!,
+    });
     await admitMutating(this.#serving, admission);
     await admitValidating(this.#serving, admission);
-    if (connection.name === "portforward") await this.#portForward(upgrade, call);
-    else await this.#remoteCommand(upgrade, call, connection.name);
+    if (name === "portforward") await this.#portForward(upgrade, call);
+    else await this.#remoteCommand(upgrade, call, name);
+  }
+
+  /** A log over a WebSocket, for clients that live in a browser. */
+  async #log({ request, socket, head }: UpgradeRequest, caller: Caller, given: Call): Promise<void> {
+    const call: Call = { ...given, verb: "get" };
+    await authorizeResource(this.#serving, caller, call);
+    await serveStreamReader({
+      req: request,
+      socket,
+      head,
+      open: async (signal) => {
+        const outcome = await performAuthorized(this.#serving, { ...caller, signal }, call);
+        if (outcome.is !== "stream") throw internalError("a log is a stream");
+        return outcome.stream;
+      },
+      clock: this.#serving.clock,
+    });
   }
 
   async #callerOf({ request, socket }: UpgradeRequest): Promise<Caller> {
@@ -68,22 +102,34 @@ export class Upgrades {
     return { user, userAgent: asked.header("user-agent") ?? "", signal: undefined, warn: () => {} };
   }
 
-  #callOf(request: IncomingMessage): { call: Call; connection: Connection } {
+  #proxied(request: IncomingMessage): ProxyRequest | undefined {
+    const url = request.url ?? "/";
+    const mark = url.indexOf("?");
+    const rawPath = mark < 0 ? url : url.slice(0, mark);
+    const path = parsePath(rawPath);
+    if (path.to !== "resource") return undefined;
+    const storage = this.#serving.resources.find(path.group, path.version, path.resource);
+    if (!storage || !isProxied(storage, path)) return undefined;
+    return { rawPath, search: mark < 0 ? "" : url.slice(mark), query: undefined, path, storage };
+  }
+
+  #callOf(request: IncomingMessage): { call: Call; name: Connection["name"] | "log" } {
     const url = request.url ?? "/";
     const mark = url.indexOf("?");
     const path = parsePath(mark < 0 ? url : url.slice(0, mark));
     const query = mark < 0 ? {} : (parseQuery(url.slice(mark + 1)) as Query);
-    const connection = path.to === "resource" ? connections.get(path.subresource ?? "") : undefined;
+    const wanted = path.to === "resource" ? (path.subresource ?? "") : "";
+    const connection = wanted === "log" ? "log" : connections.get(wanted)?.name;
     if (path.to !== "resource" || !connection || path.name === undefined) {
       throw badRequest("this request cannot be upgraded");
     }
     const storage = this.#serving.resources.get(path.group, path.version, path.resource);
-    if (!storage.kind.subresources?.includes(connection.name)) throw noSuchResource();
+    if (!storage.kind.subresources?.includes(connection)) throw noSuchResource();
     const { name, namespace, subresource } = path;
     const call: Call = { verb: "create", storage, name, options: {}, query };
     if (namespace !== undefined) call.namespace = namespace;
     if (subresource !== undefined) call.subresource = subresource;
-    return { call, connection };
+    return { call, name: connection };
   }
 
   async #remoteCommand(
@@ -101,10 +147,11 @@ export class Upgrades {
       socket,
       head,
       ...streamsOf(call.query),
-      run: (streams, signal) =>
-        does === "exec"
-          ? node.exec(target, options, streams, signal)
-          : node.attach(target, options, streams, signal),
+      run: async (streams, signal) => {
+        if (does === "exec") return node.exec(target, options, streams, signal);
+        await node.attach(target, options, streams, signal);
+        return { exitCode: 0 };
+      },
       clock: this.#serving.clock,
       log: this.#serving.log,
     });

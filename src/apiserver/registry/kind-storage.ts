@@ -22,7 +22,8 @@ export class KindStorage {
   constructor(store: Store, kind: Kind) {
     this.store = store;
     this.kind = kind;
-    this.prefix = keyPrefix(kind.group, kind.resource);
+    const { group, resource } = kind.storedAs?.kind ?? kind;
+    this.prefix = keyPrefix(group, resource);
     this.groupResource = { group: kind.group, resource: kind.resource };
   }
 

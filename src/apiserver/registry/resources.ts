@@ -1,6 +1,7 @@
 import type { Kind } from "../../api/index.ts";
 import { noSuchResource } from "../../machinery/index.ts";
 import type { Store } from "../../store/index.ts";
+import { convertedStore } from "./converted-store.ts";
 import { KindStorage } from "./kind-storage.ts";
 
 /** The resources served, by group, version and plural name. */
@@ -14,7 +15,8 @@ export class Resources {
   }
 
   add(kind: Kind): void {
-    this.#byPath.set(pathOf(kind.group, kind.version, kind.resource), new KindStorage(this.#store, kind));
+    const store = kind.storedAs ? convertedStore(this.#store, kind.storedAs) : this.#store;
+    this.#byPath.set(pathOf(kind.group, kind.version, kind.resource), new KindStorage(store, kind));
   }
 
   /** Throws the 404 of an unknown resource. */

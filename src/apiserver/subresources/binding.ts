@@ -79,6 +79,8 @@ function bound(call: Call, pod: KubeObject, given: KubeObject, node: string, now
   next.spec.nodeName = node;
   if (annotations) next.metadata.annotations = { ...next.metadata.annotations, ...annotations };
   next.status ??= {};
+  // It has its place, if not the one that was made for it.
+  delete next.status.nominatedNodeName;
   const others = (next.status.conditions ?? []).filter((condition: any) => condition.type !== "PodScheduled");
   next.status.conditions = [
     ...others,

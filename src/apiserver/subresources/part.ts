@@ -16,3 +16,6 @@ const part = (name: string): Subresource => ({
 
 /** Where `kubectl debug` adds its container to a pod. */
 export const ephemeralContainers = part("ephemeralcontainers");
+
+/** Where the resources of a running pod are changed. */
+export const resize = part("resize");

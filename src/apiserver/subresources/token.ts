@@ -39,7 +39,7 @@ async function issueToken(serving: Serving, caller: Caller, call: Call): Promise
   request.spec ??= {};
   request.spec.expirationSeconds ??= expirationSecondsDefault;
   requireValidSpec(call, request);
-  const admission = admissionRequest(call, caller, {
+  const admission = admissionRequest(serving, call, caller, {
     operation: "CREATE",
     name: call.name!,
     object: request,

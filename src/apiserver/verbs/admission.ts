@@ -4,6 +4,7 @@ import { type Call, type Caller, resourceOf, type Serving } from "../context.ts"
 
 /** The request that plugins see of a call. */
 export function admissionRequest(
+  serving: Pick<Serving, "log">,
   call: Call,
   caller: Caller,
   write: {
@@ -26,6 +27,16 @@ export function admissionRequest(
     ...(write.object && { object: write.object }),
     ...(write.old && { old: write.old }),
     warn: (message) => caller.warn(message),
+    audit: (key, value) =>
+      serving.log.info(
+        {
+          user: caller.user.name,
+          operation: write.operation,
+          object: [call.namespace, write.name].filter(Boolean).join("/"),
+          [key]: value,
+        },
+        "audit",
+      ),
   };
 }
 

@@ -80,7 +80,7 @@ export async function prepareNewObject(
   const { kind } = call.storage;
   const { strategy } = kind;
   const { metadata } = object;
-  const admission = admissionRequest(call, caller, {
+  const admission = admissionRequest(serving, call, caller, {
     operation: "CREATE",
     name: metadata.name ?? "",
     object,
@@ -89,7 +89,7 @@ export async function prepareNewObject(
   dedupOwnerReferences(metadata, (message) => caller.warn(message));
   if (fieldsOwned === "track") trackManager(serving, caller, call, object, undefined);
   await admitMutating(serving, admission);
-  strategy.prepareForCreate?.(object);
+  strategy.prepareForCreate?.(object, serving.clock.now());
   const causes = validateForCreate(kind, object, serving.schemas);
   if (causes.length > 0) throw invalid(kind, metadata.name ?? "", causes);
   for (const warning of strategy.warnings?.(object, undefined) ?? []) caller.warn(warning);

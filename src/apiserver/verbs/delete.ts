@@ -31,7 +31,7 @@ export async function removeObject(serving: Serving, caller: Caller, call: Call)
     const plan = planDeletion(storage.kind, old, call.options, serving.clock.now());
     decided = old;
     if (plan.do === "wait") return { do: "nothing" };
-    const admission = admissionRequest(call, caller, { operation: "DELETE", name, old });
+    const admission = admissionRequest(serving, call, caller, { operation: "DELETE", name, old });
     await admitMutating(serving, admission);
     await admitValidating(serving, admission);
     removed = plan.do === "remove";

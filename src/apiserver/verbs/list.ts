@@ -1,3 +1,4 @@
+import { Turn } from "../../base/index.ts";
 import { badRequest, invalid, resourceExpired, type StatusError } from "../../machinery/index.ts";
 import {
   CompactedError,
@@ -5,6 +6,7 @@ import {
   FutureRevisionError,
   type Range,
   type Revision,
+  type Store,
 } from "../../store/index.ts";
 import type { Call, ListPage, Outcome, Serving } from "../context.ts";
 import { listPageSize } from "../limits.ts";
@@ -12,7 +14,6 @@ import { decodeContinue, encodeContinue } from "../registry/continue-token.ts";
 import type { KindStorage } from "../registry/kind-storage.ts";
 import { parseResourceVersion, tooLargeResourceVersion } from "../registry/resource-version.ts";
 import { type Selection, selectionOf } from "../registry/selection.ts";
-import { Turn } from "../registry/turn.ts";
 
 /** GET of a collection. Counterpart upstream: `storage/etcd3.store.GetList`. */
 export async function list(serving: Serving, call: Call): Promise<Outcome> {
@@ -21,6 +22,7 @@ export async function list(serving: Serving, call: Call): Promise<Outcome> {
 
 /** Where a list starts, and as of when. */
 interface ListStart {
+  store: Store;
   prefix: string;
   /** 0: now. */
   at: Revision;
@@ -74,7 +76,7 @@ async function collect(
   for (;;) {
     // Without a limit, everything: entries are references, and what they hold is in memory anyway.
     const wanted = limit > 0 ? (matches ? Math.max(limit, listPageSize) : limit) : undefined;
-    const range = await rangeOf(serving, start, { at, after, limit: wanted });
+    const range = await rangeOf(start, { at, after, limit: wanted });
     at = range.revision;
     const { entries } = range;
     for (let i = 0; i < entries.length; i++) {
@@ -102,12 +104,11 @@ function testOf({ name, matches }: Selection): ((entry: Entry) => boolean) | und
 }
 
 async function rangeOf(
-  serving: Serving,
   start: ListStart,
   options: { at: Revision; after: string | undefined; limit: number | undefined },
 ): Promise<Range> {
   try {
-    return await serving.store.range(start.prefix, {
+    return await start.store.range(start.prefix, {
       at: options.at,
       ...(options.after !== undefined && { after: options.after }),
       ...(options.limit !== undefined && { limit: options.limit }),
@@ -138,20 +139,21 @@ function startOf(serving: Serving, call: Call): ListStart {
   const { options, storage } = call;
   const { continue: token, resourceVersion, resourceVersionMatch } = options;
   const prefix = storage.prefixOf(call.namespace);
+  const { store } = storage;
   requireMatchAllowed(call);
   if (token) {
     if (resourceVersion && resourceVersion !== "0") {
       throw badRequest("specifying resource version is not allowed when using continue");
     }
     const { revision, after } = decodeContinue(token);
-    return { prefix, at: Math.max(revision, 0), after: prefix + after };
+    return { store, prefix, at: Math.max(revision, 0), after: prefix + after };
   }
-  if (!resourceVersion) return { prefix, at: 0 };
+  if (!resourceVersion) return { store, prefix, at: 0 };
   const asked = parseResourceVersion(resourceVersion);
   if (asked > serving.store.head) throw tooLargeResourceVersion(asked, serving.store.head);
   // A limit without a match is exact, as it was before there was a match.
   const exact = resourceVersionMatch === "Exact" || (!resourceVersionMatch && (options.limit ?? 0) > 0);
-  return { prefix, at: exact ? asked : 0 };
+  return { store, prefix, at: exact ? asked : 0 };
 }
 
 /** As `metainternalversion/validation.ValidateListOptions`. */

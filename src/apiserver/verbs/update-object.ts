@@ -68,11 +68,14 @@ export async function updateObject(
     // Before the fields are counted as the writer's: what is put back it has not written.
     if (change.part === "named") partOf(call).prepareForUpdate(object, old);
     if (change.fieldsOwned === "track") trackManager(serving, caller, call, object, old);
-    await admitMutating(serving, admissionRequest(call, caller, { operation: "UPDATE", name, object, old }));
+    await admitMutating(
+      serving,
+      admissionRequest(serving, call, caller, { operation: "UPDATE", name, object, old }),
+    );
     await prepareUpdate(serving, caller, call, change, object, old);
     await admitValidating(
       serving,
-      admissionRequest(call, caller, { operation: "UPDATE", name, object, old }),
+      admissionRequest(serving, call, caller, { operation: "UPDATE", name, object, old }),
     );
     decided = object;
     if ((change.part === "main" || change.part === "other") && endsDeletion(storage.kind, object, old)) {
@@ -158,7 +161,7 @@ async function prepareUpdate(
     strategy.prepareForUpdate?.(object, old);
     bumpGeneration(kind, object, old);
   } else if (change.part === "status") {
-    strategy.prepareForStatusUpdate?.(object, old);
+    strategy.prepareForStatusUpdate?.(object, old, serving.clock.now());
   } else if (change.part === "named") {
     partOf(call).prepareForUpdate(object, old);
     bumpGeneration(kind, object, old);

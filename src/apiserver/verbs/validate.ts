@@ -12,7 +12,8 @@ import {
 
 /** All that is wrong with a new object, at once. */
 export function validateForCreate(kind: Kind, object: KubeObject, schemas: SchemaRegistry): FieldError[] {
-  const own = kind.strategy.validate(object);
+  const { strategy } = kind;
+  const own = [...strategy.validate(object), ...(strategy.validateCreate?.(object) ?? [])];
   return [
     ...withoutRepetition(own, validateStructure(schemas.type(kind.schema), object, schemas)),
     ...validateObjectMeta(object.metadata, metadataRules(kind)),

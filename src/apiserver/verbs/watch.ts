@@ -78,7 +78,7 @@ class OpenWatch {
   async open(): Promise<void> {
     const { resourceVersion, sendInitialEvents } = this.#start;
     const after = resourceVersion ? parseResourceVersion(resourceVersion) : 0;
-    const { store } = this.#serving;
+    const { store } = this.#start.storage;
     const wantsState = sendInitialEvents ?? after === 0;
     if (!wantsState) return this.#follow(after === 0 ? store.head : after);
     if (after > store.head) throw tooLargeResourceVersion(after, store.head);
@@ -108,7 +108,7 @@ class OpenWatch {
     const everything = this.#key === undefined && matches === undefined && name === undefined;
     // Keys that begin with this one are watched along with it, and seldom change in the same commit.
     const oneObject = matches === undefined ? this.#key : undefined;
-    const subscription = this.#serving.store.watch(
+    const subscription = this.#start.storage.store.watch(
       this.#prefix,
       { after },
       {

@@ -1,13 +1,14 @@
 import { spawn } from "node:child_process";
 import { mkdirSync, openSync, readFileSync, watch } from "node:fs";
 import { createServer } from "node:net";
-import { basename } from "node:path";
+import { basename, resolve } from "node:path";
 import { startTicksOf } from "../../base/index.ts";
-import type { ClusterOptions, RunningCluster } from "../cluster.ts";
+import type { ClusterOptions, PodsAtStop, RunningCluster } from "../cluster.ts";
 import type { CommandContext } from "../context.ts";
 import { serveControl } from "../control/server.ts";
 import { UserError } from "../errors.ts";
 import { requireAbleHost } from "../host/checks.ts";
+import { isMachineStopping } from "../host/machine.ts";
 import { removeRunFile, runningProcess, writeRunFile } from "../run-file.ts";
 
 export interface UpOptions {
@@ -18,6 +19,7 @@ export interface UpOptions {
   logLevel: ClusterOptions["logLevel"];
   nodeName: string;
   runtimeEndpoint?: string;
+  kubeletConfig?: string;
 }
 
 /** How long a start may take before `up` gives up: a slow disk and a cold cache included. */
@@ -49,6 +51,7 @@ async function upInForeground(context: CommandContext, options: UpOptions): Prom
     logLevel: options.logLevel,
     nodeName: options.nodeName,
     runtimeEndpoint: options.runtimeEndpoint,
+    kubeletConfig: options.kubeletConfig,
     version: context.version,
   });
   const record = {
@@ -60,7 +63,7 @@ async function upInForeground(context: CommandContext, options: UpOptions): Prom
   writeRunFile(context.dir, record);
 
   let stopping: Promise<void> | undefined;
-  const stop = (how: { pods: "stop" | "keep" }) => {
+  const stop = (how: { pods: PodsAtStop }) => {
     stopping ??= cluster.stop(how).finally(() => removeRunFile(context.dir));
     return stopping;
   };
@@ -72,7 +75,8 @@ async function upInForeground(context: CommandContext, options: UpOptions): Prom
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.on(signal, () => {
       // As a service manager expects: the control plane goes, containers run on; `peapod down` ends them.
-      void stop({ pods: "keep" })
+      const isLast = signal === "SIGTERM" && isMachineStopping();
+      void stop({ pods: isLast ? "shutDown" : "keep" })
         .then(closeControl)
         .finally(() => process.exit(0));
     });
@@ -116,6 +120,8 @@ async function upDetached(context: CommandContext, options: UpOptions): Promise<
     options.nodeName,
     ...(options.ephemeral ? ["--ephemeral"] : []),
     ...(options.runtimeEndpoint === undefined ? [] : ["--runtime-endpoint", options.runtimeEndpoint]),
+    // The child stands elsewhere.
+    ...(options.kubeletConfig === undefined ? [] : ["--kubelet-config", resolve(options.kubeletConfig)]),
   ];
   const child = spawn(process.execPath, args, {
     detached: true,

@@ -41,7 +41,12 @@ export const testPrograms: readonly HostProgram[] = [
   { program: "ps", debianPackage: "procps", why: "shows which processes are left" },
   { program: "openssl", debianPackage: "openssl", why: "reads the certificates" },
   { program: "containerd", debianPackage: "containerd", why: "runs the contract's tests by another engine" },
-  { program: "runc", debianPackage: "runc", why: "starts containers for containerd" },
+  {
+    program: "runc",
+    debianPackage: "runc",
+    why: "starts containers for containerd, and is a runtime class's handler",
+  },
+  { program: "runsc", debianPackage: "runsc", why: "is gVisor, a runtime class's handler" },
   {
     program: "/usr/lib/cni/bridge",
     debianPackage: "containernetworking-plugins",

@@ -18,6 +18,14 @@ export interface EventRecorder {
     /** When it happened, in ms; now if not given. */
     atMs?: number,
   ): void;
+  /** An event with something for programs to read. */
+  annotatedEvent(
+    about: KubeObject | EventTarget,
+    annotations: Readonly<Record<string, string>>,
+    type: "Normal" | "Warning",
+    reason: string,
+    message: string,
+  ): void;
   /** Resolves when all events so far have been written or given up. */
   flush(): Promise<void>;
 }

@@ -53,11 +53,26 @@ class Recorder implements EventRecorder {
     action?: string,
     atMs = this.#options.clock.now(),
   ): void {
+    this.#enqueue(this.#make(referenceTo(about), type, reason, message, action, atMs));
+  }
+
+  annotatedEvent(
+    about: KubeObject | EventTarget,
+    annotations: Readonly<Record<string, string>>,
+    type: "Normal" | "Warning",
+    reason: string,
+    message: string,
+  ): void {
+    const event = this.#make(referenceTo(about), type, reason, message, undefined, this.#options.clock.now());
+    this.#enqueue({ ...event, metadata: { ...event.metadata, annotations: { ...annotations } } });
+  }
+
+  #enqueue(event: corev1.Event): void {
     if (this.#queue.length >= queuedMax) {
       this.#dropped++;
       return;
     }
-    this.#queue.push(this.#make(referenceTo(about), type, reason, message, action, atMs));
+    this.#queue.push(event);
     this.#writing ??= this.#write();
   }
 

@@ -183,6 +183,18 @@ describe("an informer", () => {
     assert.ok(watches < 15, `${watches} watches in 10 s`);
   });
 
+  test("comes back soon from a server that is killed again and again", async () => {
+    const informer = factory.informer(pods);
+    await factory.start(stop.signal);
+    for (let i = 0; i < 10; i++) {
+      await clock.step(10_000);
+      api.cut(serviceUnavailable("killed"));
+    }
+    api.create(pods, pod("a"));
+    await clock.step(1_000);
+    assert.deepEqual(names(informer), ["a"]);
+  });
+
   test("tells a late handler of everything before what happens next", async () => {
     for (let i = 0; i < 200; i++) api.create(pods, pod(`p${i}`));
     const informer = factory.informer(pods);

@@ -14,6 +14,8 @@ export const backoffInitialMs = 100;
 export const backoffMaxMs = 30_000;
 /** A watch that ends sooner than this without a word counts as a failure. */
 const watchMsMin = 1_000;
+/** A watch that lasted this long was one that worked, however it ended: what failed before it is over. */
+const workingMsMin = 5_000;
 
 export interface Selection {
   namespace?: string;
@@ -101,9 +103,12 @@ export class Reflector {
         return;
       }
       if (end.how === "failed") this.#log.debug({ err: end.error }, "watch failed");
-      const isFruitless = this.#resourceVersion === startedAt && clock.monotonicMs() - startMs < watchMsMin;
-      if (end.how === "failed" || isFruitless) await this.#pause(signal);
-      else this.#failures = 0;
+      const lastedMs = clock.monotonicMs() - startMs;
+      const hasTold = this.#resourceVersion !== startedAt;
+      const isFruitless = !hasTold && lastedMs < watchMsMin;
+      const hasFailed = end.how === "failed" || isFruitless;
+      if (!hasFailed || hasTold || lastedMs >= workingMsMin) this.#failures = 0;
+      if (hasFailed) await this.#pause(signal);
     }
   }
 

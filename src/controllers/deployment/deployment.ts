@@ -244,9 +244,9 @@ export class DeploymentController implements Controller {
     const client = this.#context.client.resource<Deployment>(deployments);
     const { namespace, name } = d.metadata;
     if (revision !== undefined && d.metadata.annotations?.[revisionAnnotation] !== revision) {
-      await client.patch(namespace, name!, "merge", {
-        metadata: { annotations: { [revisionAnnotation]: revision } },
-      });
+      // By way of the status: what users ask for, which is what the generation counts, has not changed.
+      const body = { metadata: { annotations: { [revisionAnnotation]: revision } } };
+      await client.patch(namespace, name!, "merge", body, { subresource: "status" });
     }
     const known = conditionOf(d.status, "Progressing");
     const fresh = change.reason === "NewReplicaSetCreated";

@@ -66,9 +66,11 @@ export class GarbageCollector implements Controller {
       if (stale.size > 0) await this.#dropOwners(node, stale);
       return;
     }
+    const dependents = waiting.length > 0 ? this.#graph.dependentsOf(node.uid) : [];
+    // One of those may be what its owner waits for in the end: a circle, of which this one is made to let go.
+    if (dependents.some(isWaiting)) await this.#unblockOwners(node);
     // Held up behind an owner that waits: this one's own dependents go first.
-    const blocks = waiting.length > 0 && this.#graph.dependentsOf(node.uid).length > 0;
-    await this.#delete(node, blocks ? "Foreground" : policyOf(node));
+    await this.#delete(node, dependents.length > 0 ? "Foreground" : policyOf(node));
   }
 
   async #deleteDependents(node: GraphNode): Promise<void> {
@@ -91,7 +93,7 @@ export class GarbageCollector implements Controller {
 
   async #stateOf(owner: OwnerReference, namespace: string | undefined): Promise<OwnerState> {
     const known = this.#graph.get(owner.uid);
-    if (known) return known.deleting && known.finalizers.includes(foregroundFinalizer) ? "waiting" : "solid";
+    if (known) return isWaiting(known) ? "waiting" : "solid";
     const resource = this.#resourceOf(owner);
     // A kind that is not served may come back: nothing is deleted for its sake.
     if (!resource) return "solid";
@@ -127,6 +129,15 @@ export class GarbageCollector implements Controller {
     }));
   }
 
+  #unblockOwners(node: GraphNode): Promise<void> {
+    return this.#rewriteMetadata(node, (live) => ({
+      ownerReferences: (live.metadata.ownerReferences ?? []).map((owner) => ({
+        ...owner,
+        blockOwnerDeletion: false,
+      })),
+    }));
+  }
+
   #removeFinalizer(node: GraphNode, finalizer: string): Promise<void> {
     return this.#rewriteMetadata(node, (live) => ({
       finalizers: (live.metadata.finalizers ?? []).filter((f) => f !== finalizer),
@@ -148,6 +159,10 @@ export class GarbageCollector implements Controller {
 }
 
 type OwnerState = "solid" | "waiting" | "gone";
+
+/** For its dependents to go. */
+const isWaiting = ({ deleting, finalizers }: GraphNode) =>
+  deleting && finalizers.includes(foregroundFinalizer);
 
 /** A deletion by the collector keeps what the object's own finalizers ask for. */
 function policyOf(node: GraphNode): "Foreground" | "Background" | "Orphan" {

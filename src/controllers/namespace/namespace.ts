@@ -64,10 +64,24 @@ export class NamespaceController implements Controller {
     }
   }
 
-  /** Deletes everything in a namespace, and says what is still there. */
+  /**
+   * Deletes everything in a namespace, and says what is still there. Nothing else goes while there are pods: what they
+   * rely on, and what keeps them in bounds, outlives them.
+   */
   async #deleteContent(namespace: string): Promise<Content> {
+    const isPods = ({ group, resource }: StoredResource) => group === "" && resource === "pods";
+    const resources = this.#context.resources().filter((r) => r.namespaced);
+    const left = await this.#deleteAll(namespace, resources.filter(isPods));
+    if (left.remaining.length > 0 || left.failures.length > 0) return left;
+    return this.#deleteAll(
+      namespace,
+      resources.filter((resource) => !isPods(resource)),
+    );
+  }
+
+  async #deleteAll(namespace: string, resources: readonly StoredResource[]): Promise<Content> {
     const content: Content = { remaining: [], finalizers: new Map(), failures: [] };
-    for (const resource of this.#context.resources().filter((r) => r.namespaced)) {
+    for (const resource of resources) {
       try {
         const client = this.#context.client.resource(resource);
         let list = await client.list({ namespace });

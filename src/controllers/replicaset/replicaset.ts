@@ -6,9 +6,19 @@ import {
   pods,
   type ReconcileResult,
   replicaSets,
+  replicationControllers,
   runWorkers,
 } from "../../client/index.ts";
-import { controllerOf, formatTime, isStatus, keyOf, StatusError, selectorOf } from "../../machinery/index.ts";
+import {
+  controllerOf,
+  type GroupVersionResource,
+  isStatus,
+  keyOf,
+  type Selector,
+  StatusError,
+  selectorOf,
+  selectorOfLabels,
+} from "../../machinery/index.ts";
 import { claim, controllerReference } from "../claim.ts";
 import type { Controller, ControllerContext } from "../controller.ts";
 import { OwnWrites } from "../own-writes.ts";
@@ -18,11 +28,37 @@ import { replicaSetStatus } from "./status.ts";
 const workers = 5;
 /** As upstream's BurstReplicas: how many pods one pass makes or deletes at most. */
 const burstReplicas = 500;
-const owner = { apiVersion: "apps/v1", kind: "ReplicaSet" } as const;
+
+/** A kind that keeps replicas, as far as it differs from others: its selector, and what its status has. */
+export interface ReplicaSets {
+  component: string;
+  resource: GroupVersionResource;
+  owner: { apiVersion: string; kind: string };
+  selectorOf(set: appsv1.ReplicaSet): Selector;
+  status(status: appsv1.ReplicaSetStatus): appsv1.ReplicaSetStatus;
+}
+
+const replicaSetSets: ReplicaSets = {
+  component: "replicaset-controller",
+  resource: replicaSets,
+  owner: { apiVersion: "apps/v1", kind: "ReplicaSet" },
+  selectorOf: ({ spec }) => selectorOf(spec!.selector),
+  status: (status) => status,
+};
+
+/** As upstream, a ReplicationController is a ReplicaSet whose selector is a map of labels. */
+export const replicationControllerSets: ReplicaSets = {
+  component: "replication-controller",
+  resource: replicationControllers,
+  owner: { apiVersion: "v1", kind: "ReplicationController" },
+  selectorOf: ({ spec }) => selectorOfLabels(spec!.selector as unknown as Record<string, string>),
+  status: ({ terminatingReplicas: _, ...status }) => status,
+};
 
 /** Keeps as many pods of a template as asked for. Counterpart upstream: `pkg/controller/replicaset`. */
 export class ReplicaSetController implements Controller {
-  readonly name = "replicaset-controller";
+  readonly name: string;
+  readonly #kind: ReplicaSets;
   readonly #context: ControllerContext;
   readonly #recorder: EventRecorder;
   readonly #sets: Informer<appsv1.ReplicaSet>;
@@ -30,10 +66,12 @@ export class ReplicaSetController implements Controller {
   readonly #queue;
   readonly #ownWrites: OwnWrites;
 
-  constructor(context: ControllerContext) {
+  constructor(context: ControllerContext, kind = replicaSetSets) {
+    this.name = kind.component;
+    this.#kind = kind;
     this.#context = context;
-    this.#recorder = context.recorder("replicaset-controller");
-    this.#sets = context.informers.informer<appsv1.ReplicaSet>(replicaSets);
+    this.#recorder = context.recorder(kind.component);
+    this.#sets = context.informers.informer<appsv1.ReplicaSet>(kind.resource);
     this.#pods = context.informers.informer<corev1.Pod>(pods, {
       indexers: { controllerUid: (pod) => [controllerOf(pod)?.uid ?? `orphans/${pod.metadata.namespace}`] },
     });
@@ -81,12 +119,12 @@ export class ReplicaSetController implements Controller {
     const controller = controllerOf(pod);
     const { namespace } = pod.metadata;
     if (controller) {
-      if (controller.kind === owner.kind) this.#queue.add(`${namespace}/${controller.name}`);
+      if (controller.kind === this.#kind.owner.kind) this.#queue.add(`${namespace}/${controller.name}`);
       return;
     }
     if (pod.metadata.deletionTimestamp) return;
     for (const rs of this.#sets.list(namespace)) {
-      if (selectorOf(rs.spec!.selector).matches(pod.metadata.labels ?? {})) this.#queue.add(keyOf(rs));
+      if (this.#kind.selectorOf(rs).matches(pod.metadata.labels ?? {})) this.#queue.add(keyOf(rs));
     }
   }
 
@@ -96,8 +134,8 @@ export class ReplicaSetController implements Controller {
     if (!rs || this.#ownWrites.pending(key)) return;
     const mine = await claim<corev1.Pod>({
       client: this.#context.client.resource<corev1.Pod>(pods),
-      owner: { ...owner, object: rs },
-      selector: selectorOf(rs.spec!.selector),
+      owner: { ...this.#kind.owner, object: rs },
+      selector: this.#kind.selectorOf(rs),
       candidates: [
         ...this.#pods.byIndex("controllerUid", rs.metadata.uid!),
         ...this.#pods.byIndex("controllerUid", `orphans/${rs.metadata.namespace}`),
@@ -110,9 +148,10 @@ export class ReplicaSetController implements Controller {
       rs,
       active,
       mine.length - active.length,
+      failure,
       this.#context.clock.now(),
     );
-    await this.#writeStatus(rs, withFailure(status, failure, this.#context.clock.now()));
+    await this.#writeStatus(rs, this.#kind.status(status));
     if (failure) throw failure;
     return afterMs === undefined ? undefined : { afterMs };
   }
@@ -140,7 +179,7 @@ export class ReplicaSetController implements Controller {
       batch = Math.min(batch, count - done);
       const results = await Promise.allSettled(
         Array.from({ length: batch }, async () => {
-          const pod = await client.create(podFrom(rs));
+          const pod = await client.create(podFrom(rs, this.#kind.owner));
           if (!this.#pods.get(keyOf(pod))) this.#ownWrites.note(key, `+${pod.metadata.uid}`);
           this.#recorder.event(rs, "Normal", "SuccessfulCreate", `Created pod: ${pod.metadata.name}`);
         }),
@@ -175,7 +214,9 @@ export class ReplicaSetController implements Controller {
   async #writeStatus(rs: appsv1.ReplicaSet, status: appsv1.ReplicaSetStatus): Promise<void> {
     if (JSON.stringify(sorted(rs.status)) === JSON.stringify(sorted(status))) return;
     try {
-      await this.#context.client.resource<appsv1.ReplicaSet>(replicaSets).updateStatus({ ...rs, status });
+      await this.#context.client
+        .resource<appsv1.ReplicaSet>(this.#kind.resource)
+        .updateStatus({ ...rs, status });
     } catch (error) {
       // Changed or gone meanwhile: that change wakes the key.
       if (!isStatus(error, "Conflict") && !isStatus(error, "NotFound")) throw error;
@@ -184,7 +225,7 @@ export class ReplicaSetController implements Controller {
 }
 
 /** The pod a template stands for, owned by its ReplicaSet. */
-function podFrom(rs: appsv1.ReplicaSet): corev1.Pod {
+function podFrom(rs: appsv1.ReplicaSet, owner: ReplicaSets["owner"]): corev1.Pod {
   const template = rs.spec!.template!;
   return {
     apiVersion: "v1",
@@ -204,28 +245,6 @@ function isNamespaceGoing(error: unknown): boolean {
     error instanceof StatusError &&
     error.status.details?.causes?.some((cause) => cause.reason === "NamespaceTerminating") === true
   );
-}
-
-function withFailure(
-  status: appsv1.ReplicaSetStatus,
-  failure: Error | undefined,
-  nowMs: number,
-): appsv1.ReplicaSetStatus {
-  const others = (status.conditions ?? []).filter((c) => c.type !== "ReplicaFailure");
-  const known = status.conditions?.find((c) => c.type === "ReplicaFailure");
-  if (!failure) {
-    const { conditions: _, ...rest } = status;
-    return others.length ? { ...rest, conditions: others } : rest;
-  }
-  if (known?.message === failure.message) return status;
-  const condition = {
-    type: "ReplicaFailure",
-    status: "True",
-    reason: "FailedCreate",
-    message: failure.message,
-    lastTransitionTime: formatTime(nowMs),
-  };
-  return { ...status, conditions: [...others, condition] };
 }
 
 function sorted(value: object | undefined): [string, unknown][] {

@@ -4,6 +4,7 @@ import {
   hostPortsOf,
   matchesRequiredNode,
   podRequestAmounts,
+  tolerates,
 } from "../../api/index.ts";
 import { parseQuantity, type Quantity } from "../../machinery/index.ts";
 
@@ -22,8 +23,18 @@ export function admit(
   others: readonly corev1.Pod[],
   node: corev1.Node,
 ): Refusal | undefined {
-  const { spec } = pod;
-  const osLabel = pod.metadata.labels?.["kubernetes.io/os"];
+  return refusedOs(pod) ?? refusedResources(pod, others, node) ?? refusedPredicate(pod, others, node);
+}
+
+/** The same, but for resources that may be made free. */
+export const admitButResources = (
+  pod: corev1.Pod,
+  others: readonly corev1.Pod[],
+  node: corev1.Node,
+): Refusal | undefined => refusedOs(pod) ?? refusedPredicate(pod, others, node);
+
+function refusedOs({ metadata, spec }: corev1.Pod): Refusal | undefined {
+  const osLabel = metadata.labels?.["kubernetes.io/os"];
   if (osLabel !== undefined && osLabel !== "linux") {
     return {
       reason: "PodOSSelectorNodeLabelDoesNotMatch",
@@ -36,8 +47,15 @@ export function admit(
       message: "Failed to admit pod as the OS field doesn't match node OS",
     };
   }
-  const lacking = resourceLack(pod, others, node);
-  if (lacking) return lacking;
+  return undefined;
+}
+
+function refusedPredicate(
+  pod: corev1.Pod,
+  others: readonly corev1.Pod[],
+  node: corev1.Node,
+): Refusal | undefined {
+  const { spec } = pod;
   const predicate = (name: string, why: string) => ({
     reason: name,
     message: `Predicate ${name} failed: ${why}`,
@@ -60,34 +78,53 @@ export function admit(
 const countOf = (name: string, quantity: Quantity | undefined): number =>
   quantity === undefined ? 0 : name === "cpu" ? quantity.milliValue() : quantity.value();
 
-function resourceLack(
-  pod: corev1.Pod,
-  others: readonly corev1.Pod[],
-  node: corev1.Node,
-): Refusal | undefined {
+/** What a pod asks for of any resource; of `pods`, one. */
+function requestsOf(pod: corev1.Pod): (name: string) => number {
+  const amounts = podRequestAmounts(pod.spec!);
+  return (name) => (name === "pods" ? 1 : countOf(name, amounts[name]));
+}
+
+/** Of one resource. */
+export const requestOf = (pod: corev1.Pod, name: string): number => requestsOf(pod)(name);
+
+/** A resource of which a node has not enough left for a pod. */
+export interface Lack {
+  name: string;
+  requested: number;
+  inUse: number;
+  has: number;
+}
+
+/** All that a pod lacks beside the others. */
+export function lacks(pod: corev1.Pod, others: readonly corev1.Pod[], node: corev1.Node): Lack[] {
   const capacity = node.status?.allocatable ?? {};
-  const used = new Map<string, number>();
-  for (const other of others) {
-    for (const [name, quantity] of Object.entries(podRequestAmounts(other.spec!))) {
-      used.set(name, (used.get(name) ?? 0) + countOf(name, quantity));
-    }
-  }
-  const short = (name: string, requested: number, inUse: number, has: number): Refusal => ({
-    reason: `OutOf${name}`,
-    message: `Node didn't have enough resource: ${name}, requested: ${requested}, used: ${inUse}, capacity: ${has}`,
-  });
-  const podsMax = Number(capacity.pods ?? Number.POSITIVE_INFINITY);
-  if (others.length + 1 > podsMax) return short("pods", 1, others.length, podsMax);
-  for (const [name, quantity] of Object.entries(podRequestAmounts(pod.spec!))) {
-    const requested = countOf(name, quantity);
+  const found: Lack[] = [];
+  const own = requestsOf(pod);
+  const requests = others.map(requestsOf);
+  for (const name of new Set(["pods", ...Object.keys(podRequestAmounts(pod.spec!))])) {
+    const requested = own(name);
     const all = capacity[name];
     // As upstream: what the node knows nothing of is a matter of the cluster, not of the node.
     if (requested === 0 || all === undefined) continue;
     const has = countOf(name, parseQuantity(String(all)));
-    const inUse = used.get(name) ?? 0;
-    if (requested > has - inUse) return short(name, requested, inUse, has);
+    const inUse = requests.reduce((sum, requestsOfOther) => sum + requestsOfOther(name), 0);
+    if (requested > has - inUse) found.push({ name, requested, inUse, has });
   }
-  return undefined;
+  return found;
+}
+
+function refusedResources(
+  pod: corev1.Pod,
+  others: readonly corev1.Pod[],
+  node: corev1.Node,
+): Refusal | undefined {
+  const [lack] = lacks(pod, others, node);
+  if (!lack) return undefined;
+  const { name, requested, inUse, has } = lack;
+  return {
+    reason: `OutOf${name}`,
+    message: `Node didn't have enough resource: ${name}, requested: ${requested}, used: ${inUse}, capacity: ${has}`,
+  };
 }
 
 function portsAreFree(pod: corev1.Pod, others: readonly corev1.Pod[]): boolean {
@@ -98,14 +135,7 @@ function portsAreFree(pod: corev1.Pod, others: readonly corev1.Pod[]): boolean {
 }
 
 /** Only NoExecute: a pod that is bound has been scheduled past the rest. */
-function toleratesNode(pod: corev1.Pod, node: corev1.Node): boolean {
-  const taints = (node.spec?.taints ?? []).filter(({ effect }) => effect === "NoExecute");
-  return taints.every((taint) =>
-    (pod.spec!.tolerations ?? []).some(
-      ({ key, operator, value, effect }) =>
-        (!effect || effect === taint.effect) &&
-        (!key ? operator === "Exists" : key === taint.key) &&
-        (operator === "Exists" || (value ?? "") === (taint.value ?? "")),
-    ),
+const toleratesNode = ({ spec }: corev1.Pod, node: corev1.Node): boolean =>
+  (node.spec?.taints ?? []).every(
+    (taint) => taint.effect !== "NoExecute" || tolerates(spec!.tolerations, taint),
   );
-}

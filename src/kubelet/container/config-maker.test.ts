@@ -14,21 +14,27 @@ const dir = await mkdtemp(join(tmpdir(), "peapod-config-"));
 after(() => rm(dir, { recursive: true, force: true }));
 const data = join(dir, "data");
 await mkdir(data);
-await writeFile(join(data, "vars.env"), "# of the volume\nMODE='fast'\nOTHER=1\n");
+await writeFile(join(data, "vars.env"), "# of the volume\nMODE='fast'\nOTHER='1'\n");
 
 const maker = new ConfigMaker({
   podsDir: join(dir, "pods"),
   logsDir: join(dir, "logs"),
   random: new SeededRandom(1),
-  events: { event: () => {} },
+  events: { event: () => {}, annotatedEvent: () => {} },
   objects: { forPod: () => ({}), onChange: () => () => {} } as unknown as ObjectCache,
   subPaths: { prepare: async ({ subPath }: { subPath: string }) => `sub:${subPath}` } as unknown as SubPaths,
   hostDns: () => ({ servers: [], searches: [], options: [] }),
+  podPidsMax: -1,
   clusterDns: { servers: [], domain: "cluster.local" },
-  nodeMemoryBytes: 2 ** 30,
+  nodeMemory: { memoryBytes: 2 ** 30, hugepages: [], oomKills: "process" },
   node: () => ({ hostIps: ["192.0.2.1"], allocatable: {} }),
   serviceEnv: () => new Map(),
+  runtimeHandler: async (name) => `handler-of-${name}`,
+  mountsReadOnlyRecursively: async (handler) => handler === "",
+  podUsers: async () => ({ hostId: 65_536, length: 65_536 }),
   seccompRoot: "/seccomp",
+  seccompDefault: "RuntimeDefault",
+  securityModules: { appArmor: false, seLinux: false },
 });
 
 const podOf = (spec: Partial<corev1.PodSpec>, container: Partial<corev1.Container> = {}): corev1.Pod => ({
@@ -129,4 +135,10 @@ test("a variable comes from a file in a volume, and is left out when it is optio
   assert.deepEqual((await configOf(podOf({}, { env }))).env, [{ name: "A", value: "fast" }]);
   const missing = [{ name: "A", ...from("NOTHING") }];
   await assert.rejects(configOf(podOf({}, { env: missing })), /key "NOTHING" not found in file "vars.env"/);
+});
+
+test("a pod's class says what runs it", async () => {
+  const { runtimeHandler } = await maker.sandbox(podOf({ runtimeClassName: "gvisor" }), 0);
+  assert.equal(runtimeHandler, "handler-of-gvisor");
+  assert.equal((await maker.sandbox(podOf({}), 0)).runtimeHandler, undefined);
 });

@@ -1,11 +1,14 @@
-import { chmod, mkdir, readFile, rm, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
-import type { corev1 } from "../../api/index.ts";
+import { chmodSync } from "node:fs";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type corev1, normalizedSysctl } from "../../api/index.ts";
 import type { Random } from "../../base/index.ts";
-import type { Mount, PodSandboxConfig, PortMapping } from "../../runtime/index.ts";
+import type { ContainerConfig, Mount, PodSandboxConfig, PortMapping } from "../../runtime/index.ts";
+import { asksForSeLinux, type SecurityModules } from "../admission/security-modules.ts";
 import { type EventSink, podTarget } from "../events.ts";
 import type { ObjectCache } from "../references/object-cache.ts";
-import type { SubPaths } from "../volumes/sub-path.ts";
+import type { IdRange } from "../users/id-ranges.ts";
+import { checkedSubPath, type SubPaths } from "../volumes/sub-path.ts";
 import { type PodDirs, podLogDir } from "../worker/pod-files.ts";
 import type { ContainerGivens, ContainerMade, MountedVolumes, PodConfigs } from "../worker/services.ts";
 import { type ClusterDns, type DnsConfig, podDns } from "./dns.ts";
@@ -22,7 +25,8 @@ import {
   sandboxAnnotations,
   sandboxLabels,
 } from "./labels.ts";
-import { containerResources, podCgroupParent, podResources } from "./resources.ts";
+import { asksForRecursion, isRecursivelyReadOnly } from "./recursive-read-only.ts";
+import { containerResources, type NodeMemory, podCgroupParent, podResources } from "./resources.ts";
 import { securityContext, verifyRunAsNonRoot } from "./security.ts";
 
 export interface ConfigMakerOptions extends PodDirs {
@@ -32,12 +36,23 @@ export interface ConfigMakerOptions extends PodDirs {
   subPaths: SubPaths;
   hostDns(): DnsConfig;
   clusterDns: ClusterDns;
-  nodeMemoryBytes: number;
+  nodeMemory: NodeMemory;
+  /** How many processes a pod may have; negative: as many as all pods together. */
+  podPidsMax: number;
   node(): NodeFacts;
   /** Variables for services, by the pod's namespace. */
   serviceEnv(pod: corev1.Pod): ReadonlyMap<string, string>;
+  /** What a class's pods are run by; rejects for one that is not there. */
+  runtimeHandler(runtimeClassName: string): Promise<string>;
+  /** Whether the engine can, under that handler. */
+  mountsReadOnlyRecursively(runtimeHandler: string): Promise<boolean>;
+  /** The host's ids that are the pod's own users; rejects where the runtime cannot map them. */
+  podUsers(podUid: string, runtimeHandler: string): Promise<IdRange>;
   /** Where Localhost seccomp profiles are found. */
   seccompRoot: string;
+  /** Of a pod that does not say. */
+  seccompDefault: "RuntimeDefault" | "Unconfined";
+  securityModules: SecurityModules;
 }
 
 const hostsPath = "/etc/hosts";
@@ -53,14 +68,22 @@ export class ConfigMaker implements PodConfigs {
   }
 
   async sandbox(pod: corev1.Pod, attempt: number): Promise<PodSandboxConfig> {
-    const { clusterDns, events, hostDns } = this.#options;
+    const { clusterDns, events, hostDns, podPidsMax } = this.#options;
     const { metadata } = pod;
     const spec = pod.spec!;
     const dns = podDns(pod, hostDns(), clusterDns);
     for (const { reason, message } of dns.warnings) events.event(podTarget(pod), "Warning", reason, message);
+    if (asksForSeLinux(pod) && !this.#options.securityModules.seLinux) {
+      const message = "SELinux options are passed over: this node's kernel has SELinux off";
+      events.event(podTarget(pod), "Warning", "SELinuxNotEnforced", message);
+    }
     const containers = [...spec.containers, ...(spec.initContainers ?? [])];
+    const runtimeHandler =
+      spec.runtimeClassName && (await this.#options.runtimeHandler(spec.runtimeClassName));
+    const user =
+      spec.hostUsers === false && (await this.#options.podUsers(metadata.uid!, runtimeHandler || ""));
     const sysctls = (spec.securityContext?.sysctls ?? []).map(({ name, value }) => [
-      name.replaceAll("/", "."),
+      normalizedSysctl(name),
       value,
     ]);
     return {
@@ -71,6 +94,7 @@ export class ConfigMaker implements PodConfigs {
       portMappings: spec.hostNetwork ? [] : portMappings(spec),
       labels: sandboxLabels(pod),
       annotations: sandboxAnnotations(pod),
+      ...(runtimeHandler && { runtimeHandler }),
       linux: {
         cgroupParent: podCgroupParent(pod),
         sysctls: Object.fromEntries(sysctls),
@@ -78,10 +102,11 @@ export class ConfigMaker implements PodConfigs {
           network: spec.hostNetwork ? "node" : "pod",
           ipc: spec.hostIPC ? "node" : "pod",
           pid: spec.hostPID ? "node" : spec.shareProcessNamespace ? "pod" : "container",
+          ...(user && { user }),
         },
         privileged: containers.some(({ securityContext }) => securityContext?.privileged === true),
         seccomp: { type: "RuntimeDefault" },
-        resources: podResources(pod),
+        resources: { ...podResources(pod), ...(podPidsMax > 0 && { pidsMax: podPidsMax }) },
       },
     };
   }
@@ -92,7 +117,7 @@ export class ConfigMaker implements PodConfigs {
     info: AttemptInfo,
     given: ContainerGivens,
   ): Promise<ContainerMade> {
-    const { node, nodeMemoryBytes, objects, seccompRoot, serviceEnv } = this.#options;
+    const { node, nodeMemory, objects, seccompDefault, seccompRoot, serviceEnv } = this.#options;
     const uid = pod.metadata.uid!;
     this.#listenFor(uid, given.onRetry);
     const env = await makeEnv({
@@ -120,6 +145,7 @@ export class ConfigMaker implements PodConfigs {
         ...(container.workingDir && { workingDir: container.workingDir }),
         env: [...env].map(([name, value]) => ({ name, value })),
         mounts: [...mounts, ...(message ? [message] : [])],
+        ...(container.volumeDevices?.length && { devices: devicesOf(container, given.volumes) }),
         labels: containerLabels(pod, container),
         annotations: containerAnnotations(pod, container, info),
         logPath: `${container.name}/${info.attempt}.log`,
@@ -128,8 +154,12 @@ export class ConfigMaker implements PodConfigs {
         tty: container.tty === true,
         ...(stopSignal && { stopSignal }),
         linux: {
-          resources: containerResources(pod, container, nodeMemoryBytes),
-          security: securityContext(pod, container, given.image, { seccompRoot }),
+          resources: containerResources(pod, container, nodeMemory),
+          security: securityContext(pod, container, given.image, {
+            seccompRoot,
+            seccompDefault,
+            volumeGroups: [...given.volumes.values()].flatMap(({ gid }) => gid ?? []),
+          }),
           ...(pidNamespaceOf !== undefined && { pidNamespaceOf }),
         },
       },
@@ -156,6 +186,7 @@ export class ConfigMaker implements PodConfigs {
     env: ReadonlyMap<string, string>,
   ): Promise<Mount[]> {
     const mounts: Mount[] = [];
+    const engine = await this.#recursion(pod, container);
     for (const [index, mount] of (container.volumeMounts ?? []).entries()) {
       const volume = given.volumes.get(mount.name);
       if (!volume)
@@ -176,13 +207,11 @@ export class ConfigMaker implements PodConfigs {
         containerPath: mount.mountPath.startsWith("/") ? mount.mountPath : `/${mount.mountPath}`,
         hostPath,
         readOnly: mount.readOnly === true || volume.readOnly,
-        ...((mount.recursiveReadOnly === "Enabled" || mount.recursiveReadOnly === "IfPossible") && {
-          recursiveReadOnly: true,
-        }),
+        ...(isRecursivelyReadOnly(mount, engine) && { recursiveReadOnly: true }),
         propagation: propagationOf(mount.mountPropagation),
         ...(volume.imageId !== undefined && {
           imageId: volume.imageId,
-          ...(subPath && { hostPath: subPath }),
+          ...(subPath && { imageSubPath: checkedSubPath(subPath) }),
         }),
       });
     }
@@ -190,6 +219,14 @@ export class ConfigMaker implements PodConfigs {
     if (!hasOwn && (given.podIps.length > 0 || pod.spec!.hostNetwork))
       mounts.push(await this.#hosts(pod, given.podIps));
     return mounts;
+  }
+
+  /** Asked only where it matters. */
+  async #recursion({ spec }: corev1.Pod, { volumeMounts = [] }: corev1.Container): Promise<"can" | "cannot"> {
+    if (!volumeMounts.some(asksForRecursion)) return "cannot";
+    const { mountsReadOnlyRecursively, runtimeHandler } = this.#options;
+    const handler = spec!.runtimeClassName ? await runtimeHandler(spec!.runtimeClassName) : "";
+    return (await mountsReadOnlyRecursively(handler)) ? "can" : "cannot";
   }
 
   async #hosts(pod: corev1.Pod, podIps: readonly string[]): Promise<Mount> {
@@ -208,10 +245,10 @@ export class ConfigMaker implements PodConfigs {
     if (!containerPath) return undefined;
     const folder = join(this.#options.podsDir, pod.metadata.uid!, "containers", container.name);
     const hostPath = join(folder, this.#options.random.nameSuffix(8));
-    await mkdir(dirname(hostPath), { recursive: true });
+    await mkdir(folder, { recursive: true });
     await writeFile(hostPath, "");
     // Whoever the container runs as may write to it, whatever the umask of this process.
-    await chmod(hostPath, 0o666);
+    chmodSync(hostPath, 0o666);
     return { containerPath, hostPath, readOnly: false, propagation: "private" };
   }
 }
@@ -227,6 +264,22 @@ function targetOf(
   const id = runningId(target);
   if (id === undefined) throw new Error(`unable to find target container ${target}`);
   return id;
+}
+
+function devicesOf(
+  { name, volumeDevices = [] }: corev1.Container,
+  volumes: MountedVolumes,
+): NonNullable<ContainerConfig["devices"]> {
+  return volumeDevices.map((device) => {
+    const volume = volumes.get(device.name);
+    if (!volume?.devicePath)
+      throw new Error(`cannot find volume "${device.name}" to pass into container "${name}"`);
+    return {
+      hostPath: volume.devicePath,
+      containerPath: device.devicePath,
+      permissions: volume.readOnly ? "mr" : "mrw",
+    };
+  });
 }
 
 function propagationOf(mode: string | undefined): Mount["propagation"] {

@@ -73,7 +73,7 @@ async function valueFrom(source: corev1.EnvVarSource, context: EnvContext): Prom
   if (source.fieldRef) return fieldValue(source.fieldRef.fieldPath, pod, podIps, node);
   if (source.resourceFieldRef) {
     const { containerName } = source.resourceFieldRef;
-    return resourceValue(source.resourceFieldRef, containerNamed(pod, containerName) ?? container, node);
+    return resourceValue(source.resourceFieldRef, containerNamed(pod, containerName) ?? container, pod, node);
   }
   if (source.configMapKeyRef) {
     const { name, key, optional } = source.configMapKeyRef;

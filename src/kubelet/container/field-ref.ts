@@ -64,10 +64,14 @@ function goQuote(text: string): string {
     .replaceAll("\u007f", "\\x7f");
 }
 
-/** The value of a `resourceFieldRef`: rounded up to whole divisors. Limits that are not set are the node's allocatable. */
+/**
+ * The value of a `resourceFieldRef`: rounded up to whole divisors. Limits that are not set are the pod's, or the node's
+ * allocatable. As defaultPodLimitsForDownwardAPI.
+ */
 export function resourceValue(
   selector: corev1.ResourceFieldSelector,
   container: corev1.Container,
+  pod: corev1.Pod,
   node: NodeFacts,
 ): string {
   const { resource } = selector;
@@ -80,7 +84,9 @@ export function resourceValue(
   if ((kind !== "limits" && kind !== "requests") || !known) {
     throw new Error(`unsupported container resource : ${resource}`);
   }
-  const quantity = kind === "limits" ? (nonZero(limits[name]) ?? node.allocatable[name]) : requests[name];
+  const ofPod = name === "cpu" || name === "memory" ? pod.spec!.resources?.limits?.[name] : undefined;
+  const limit = nonZero(limits[name]) ?? nonZero(ofPod) ?? node.allocatable[name];
+  const quantity = kind === "limits" ? limit : requests[name];
   const divisor = selector.divisor ?? "0";
   if (name === "cpu") {
     const divisorMilli = milliOf(divisor) || 1_000;

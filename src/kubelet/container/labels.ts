@@ -2,6 +2,8 @@ import type { corev1 } from "../../api/index.ts";
 import type { ContainerStatus, PodSandboxStatus } from "../../runtime/index.ts";
 import type { ObservedContainer, ObservedSandbox } from "../plan/observation.ts";
 import { specHash } from "../plan/spec-hash.ts";
+import { formatActuated, parseActuated, wantedOf } from "../resize/actuated.ts";
+import { allocationOf, type PodAllocation } from "../resize/allocation.ts";
 
 /*
  * What a sandbox and a container carry, so that they can be told after a restart of the agent, even when the pod's
@@ -24,6 +26,9 @@ const portsAnnotation = "io.kubernetes.container.ports";
 const backoffAnnotation = "peapod.io/restart-backoff-ms";
 const previousEndAnnotation = "peapod.io/previous-finished-at-ms";
 const hostNetworkAnnotation = "peapod.io/host-network";
+/** What a container was started with, and what its pod was given then. */
+const resourcesAnnotation = "peapod.io/resources";
+const allocationAnnotation = "peapod.io/allocation";
 
 export function sandboxLabels({ metadata }: corev1.Pod): Record<string, string> {
   return {
@@ -35,7 +40,11 @@ export function sandboxLabels({ metadata }: corev1.Pod): Record<string, string> 
 }
 
 export function sandboxAnnotations(pod: corev1.Pod): Record<string, string> {
-  return { ...pod.metadata.annotations, ...(pod.spec!.hostNetwork && { [hostNetworkAnnotation]: "true" }) };
+  return {
+    ...pod.metadata.annotations,
+    ...(pod.spec!.hostNetwork && { [hostNetworkAnnotation]: "true" }),
+    [allocationAnnotation]: JSON.stringify(allocationOf(pod)),
+  };
 }
 
 export function containerLabels(
@@ -69,6 +78,7 @@ export function containerAnnotations(
     [messagePathAnnotation]: container.terminationMessagePath ?? "",
     [messagePolicyAnnotation]: container.terminationMessagePolicy ?? "File",
     [backoffAnnotation]: String(backoffMs),
+    [resourcesAnnotation]: formatActuated(wantedOf(pod, container)),
     ...(previousFinishedAtMs !== undefined && { [previousEndAnnotation]: String(previousFinishedAtMs) }),
     ...(graceS !== undefined && { [graceAnnotation]: String(graceS) }),
     ...(preStop && { [preStopAnnotation]: JSON.stringify(preStop) }),
@@ -84,14 +94,23 @@ export function observedSandbox(status: PodSandboxStatus): ObservedSandbox {
     createdAtMs: status.createdAtMs,
     ips: status.ips,
     hostNetwork: status.annotations[hostNetworkAnnotation] === "true",
+    allocation: sandboxAllocation(status),
   };
+}
+
+/** What its pod was given when it was made. */
+export function sandboxAllocation({ annotations }: PodSandboxStatus): PodAllocation | undefined {
+  const text = annotations[allocationAnnotation];
+  return text === undefined ? undefined : (JSON.parse(text) as PodAllocation);
 }
 
 /** `message`: the engine's, joined with the container's own termination message. */
 export function observedContainer(status: ContainerStatus, message: string | undefined): ObservedContainer {
   const previousEnd = status.annotations[previousEndAnnotation];
+  const actuated = parseActuated(status.annotations[resourcesAnnotation]);
   return {
     id: status.id,
+    ...(status.engine !== undefined && { engine: status.engine }),
     sandboxId: status.sandboxId,
     name: status.labels[containerNameLabel] ?? status.metadata.name,
     attempt: Number(status.annotations[restartCountAnnotation] ?? status.metadata.attempt),
@@ -109,8 +128,17 @@ export function observedContainer(status: ContainerStatus, message: string | und
     backoffMs: Number(status.annotations[backoffAnnotation] ?? 0),
     ...(previousEnd !== undefined && { previousFinishedAtMs: Number(previousEnd) }),
     logPath: status.logPath,
+    ...recursionOf(status),
+    ...(actuated && { actuated }),
     user: status.user,
   };
+}
+
+function recursionOf({ mounts }: ContainerStatus): Pick<ObservedContainer, "recursivelyReadOnly"> {
+  const recursive = mounts.filter((mount) => mount.recursiveReadOnly);
+  return recursive.length > 0
+    ? { recursivelyReadOnly: recursive.map(({ containerPath }) => containerPath) }
+    : {};
 }
 
 /** How the end of a container is explained: a file it wrote, or the end of its log. */

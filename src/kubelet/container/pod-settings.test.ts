@@ -3,9 +3,10 @@ import { test } from "node:test";
 import type { corev1 } from "../../api/index.ts";
 import { type DnsConfig, podDns } from "./dns.ts";
 import { expand } from "./expansion.ts";
+import { resourceValue } from "./field-ref.ts";
 import { kernelHostname, podHostname } from "./hostname.ts";
 import { hostNetworkHostsFile, podHostsFile } from "./hosts-file.ts";
-import { containerResources, podCgroupParent, podResources } from "./resources.ts";
+import { containerResources, type NodeMemory, podCgroupParent, podResources } from "./resources.ts";
 import { securityContext, verifyRunAsNonRoot } from "./security.ts";
 
 const podOf = (spec: Partial<corev1.PodSpec>, container: Partial<corev1.Container> = {}): corev1.Pod => ({
@@ -14,6 +15,7 @@ const podOf = (spec: Partial<corev1.PodSpec>, container: Partial<corev1.Containe
   metadata: { name: "web", namespace: "shop", uid: "u1" },
   spec: { containers: [{ name: "main", image: "i", ...container }], ...spec },
 });
+const gibibyteNode: NodeMemory = { memoryBytes: 2 ** 30, hugepages: [], oomKills: "process" };
 const host: DnsConfig = { servers: ["192.0.2.1"], searches: ["example.com"], options: ["timeout:1"] };
 const cluster = { servers: ["10.96.0.10"], domain: "cluster.local" };
 const clusterConfig = {
@@ -83,7 +85,7 @@ test("commands and variables expand $(NAME), keep what is unknown, and $$ is a d
 });
 
 const asRoot = { user: { uid: 0 } };
-const settings = { seccompRoot: "/seccomp" };
+const settings = { seccompRoot: "/seccomp", seccompDefault: "RuntimeDefault" as const };
 
 test("a container's security context overrides its pod's", () => {
   const pod = podOf(
@@ -132,7 +134,7 @@ test("runAsNonRoot refuses root, and a user that is only a name", () => {
 });
 
 test("the class of service places the pod's cgroup and ranks it for the kernel's out-of-memory killer", () => {
-  const nodeMemoryBytes = 1_000 * 2 ** 20;
+  const node = { ...gibibyteNode, memoryBytes: 1_000 * 2 ** 20 };
   const rows = [
     { resources: {}, parent: "kubepods/besteffort/podu1", oomScoreAdj: 1_000 },
     {
@@ -149,18 +151,99 @@ test("the class of service places the pod's cgroup and ranks it for the kernel's
   for (const { resources, parent, oomScoreAdj } of rows) {
     const pod = podOf({}, { resources });
     assert.equal(podCgroupParent(pod), parent);
-    assert.equal(containerResources(pod, pod.spec!.containers[0]!, nodeMemoryBytes).oomScoreAdj, oomScoreAdj);
+    assert.equal(containerResources(pod, pod.spec!.containers[0]!, node).oomScoreAdj, oomScoreAdj);
   }
 });
 
+test("what a pod requests beyond its containers spares them in equal parts when memory runs out", () => {
+  const node = { ...gibibyteNode, memoryBytes: 1_000 * 2 ** 20 };
+  const pod = podOf({
+    resources: { requests: { memory: "500Mi" } },
+    containers: [
+      { name: "a", image: "i", resources: { requests: { memory: "100Mi" } } },
+      { name: "b", image: "i" },
+    ],
+  });
+  const adjusts = pod.spec!.containers.map((each) => containerResources(pod, each, node).oomScoreAdj);
+  assert.deepEqual(adjusts, [700, 800]);
+});
+
 test("a pod's own limits hold for the pod as a whole, and for containers without their own", () => {
-  const pod = podOf(
-    { resources: { limits: { cpu: "2", memory: "64Mi" }, requests: { cpu: "500m" } } },
-    { resources: { limits: { "hugepages-2Mi": "4Mi" } } },
-  );
+  const pod = podOf({ resources: { limits: { cpu: "2", memory: "64Mi" }, requests: { cpu: "500m" } } }, {});
   const whole = podResources(pod);
   assert.deepEqual([whole.cpuShares, whole.cpuQuotaUs, whole.memoryLimitBytes], [512, 200_000, 64 * 2 ** 20]);
-  const own = containerResources(pod, pod.spec!.containers[0]!, 2 ** 30);
+  const own = containerResources(pod, pod.spec!.containers[0]!, gibibyteNode);
   assert.deepEqual([own.cpuQuotaUs, own.memoryLimitBytes], [200_000, 64 * 2 ** 20]);
-  assert.deepEqual(own.hugepages, [{ pageSize: "2MB", limitBytes: 4 * 2 ** 20 }]);
+});
+
+test("huge pages are limited for the pod and its containers; of a size nobody asks for there are none", () => {
+  const node = { ...gibibyteNode, hugepages: ["hugepages-1Gi", "hugepages-2Mi"] };
+  const list = { "hugepages-2Mi": "4Mi" };
+  const pod = podOf({}, { resources: { limits: list, requests: list } });
+  assert.deepEqual(podResources(pod).hugepages, [{ pageSize: "2MB", limitBytes: 4 * 2 ** 20 }]);
+  assert.deepEqual(containerResources(pod, pod.spec!.containers[0]!, node).hugepages, [
+    { pageSize: "1GB", limitBytes: 0 },
+    { pageSize: "2MB", limitBytes: 4 * 2 ** 20 },
+  ]);
+  const ofPod = podOf({ resources: { limits: list, requests: list } });
+  const [container] = ofPod.spec!.containers;
+  assert.deepEqual(podResources(ofPod).hugepages, podResources(pod).hugepages);
+  assert.deepEqual(containerResources(ofPod, container!, node).hugepages?.[1]?.limitBytes, 4 * 2 ** 20);
+});
+
+test("a limit that a container does not have is the pod's in the downward API, and else the node's", () => {
+  const node = {
+    name: "n",
+    hostIps: [],
+    allocatable: { cpu: "8", memory: "1Gi", "ephemeral-storage": "9Gi" },
+  };
+  const pod = podOf(
+    { resources: { limits: { cpu: "3", memory: "64Mi" } } },
+    { resources: { limits: { cpu: "2" } } },
+  );
+  const of = (resource: string) => resourceValue({ resource }, pod.spec!.containers[0]!, pod, node);
+  assert.equal(of("limits.cpu"), "2");
+  assert.equal(of("limits.memory"), String(64 * 2 ** 20));
+  assert.equal(of("limits.ephemeral-storage"), String(9 * 2 ** 30));
+});
+
+test("where the kernel can, a container that is out of memory is killed as a whole", () => {
+  const pod = podOf({});
+  const [container] = pod.spec!.containers;
+  assert.equal(containerResources(pod, container!, gibibyteNode).oomKillsAll, undefined);
+  assert.equal(
+    containerResources(pod, container!, { ...gibibyteNode, oomKills: "container" }).oomKillsAll,
+    true,
+  );
+});
+
+test("while an init container runs beside sidecars the pod may use what they need together", () => {
+  const having = (name: string, memory: string, more: Partial<corev1.Container> = {}): corev1.Container => ({
+    ...{ name, image: "i", ...more },
+    resources: { limits: { cpu: "100m", memory }, requests: { cpu: "100m", memory } },
+  });
+  const pod = podOf({
+    initContainers: [having("sidecar", "100Mi", { restartPolicy: "Always" }), having("init", "500Mi")],
+    containers: [having("main", "100Mi")],
+  });
+  const whole = podResources(pod);
+  assert.deepEqual([whole.memoryLimitBytes, whole.cpuQuotaUs], [600 * 2 ** 20, 20_000]);
+});
+
+test("a runtime class's overhead widens the pod's cgroup, and no container's", () => {
+  const list = { cpu: "1", memory: "64Mi" };
+  const resources = { limits: list, requests: list };
+  const pod = podOf({ overhead: { cpu: "500m", memory: "16Mi" } }, { resources });
+  const whole = podResources(pod);
+  assert.deepEqual(
+    [whole.cpuShares, whole.cpuQuotaUs, whole.memoryLimitBytes],
+    [1_536, 150_000, 80 * 2 ** 20],
+  );
+  const own = containerResources(pod, pod.spec!.containers[0]!, gibibyteNode);
+  assert.deepEqual([own.cpuQuotaUs, own.memoryLimitBytes], [100_000, 64 * 2 ** 20]);
+  const unlimited = podResources(podOf({ overhead: { cpu: "500m", memory: "16Mi" } }));
+  assert.deepEqual(
+    [unlimited.cpuShares, unlimited.cpuQuotaUs, unlimited.memoryLimitBytes],
+    [512, undefined, undefined],
+  );
 });

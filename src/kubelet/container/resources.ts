@@ -1,4 +1,12 @@
-import { type corev1, type QosClass, qosClassOf } from "../../api/index.ts";
+import {
+  containerRequests,
+  type corev1,
+  podLimitAmounts,
+  podRequestAmounts,
+  podRequests,
+  type QosClass,
+  qosClassOf,
+} from "../../api/index.ts";
 import type { LinuxResources } from "../../runtime/index.ts";
 import { isSidecarOf } from "../plan/restart.ts";
 import { milliOf, wholeOf } from "./quantities.ts";
@@ -8,11 +16,13 @@ import { milliOf, wholeOf } from "./quantities.ts";
 const sharesPerCpu = 1_024;
 const sharesMin = 2;
 const sharesMax = 262_144;
-const quotaPeriodUs = 100_000;
+export const quotaPeriodUs = 100_000;
 const quotaUsMin = 1_000;
 
 const guaranteedOomScoreAdj = -997;
 const bestEffortOomScoreAdj = 1_000;
+
+const hugepagesPrefix = "hugepages-";
 
 export function cpuShares(milli: number): number {
   if (milli === 0) return sharesMin;
@@ -33,11 +43,20 @@ export function podCgroupParent(pod: corev1.Pod, qos: QosClass = qosClassOf(pod)
   return `${parent}/pod${pod.metadata.uid}`;
 }
 
+/** What of the machine matters to a container's cgroup. */
+export interface NodeMemory {
+  memoryBytes: number;
+  /** The sizes of huge pages that the kernel knows, as resources: `hugepages-2Mi`. */
+  hugepages: readonly string[];
+  /** What the kernel kills of a container that is out of memory. */
+  oomKills: "process" | "container";
+}
+
 /** What a container's cgroup is given. */
 export function containerResources(
   pod: corev1.Pod,
   container: corev1.Container,
-  nodeMemoryBytes: number,
+  node: NodeMemory,
 ): LinuxResources {
   const { requests = {}, limits = {} } = container.resources ?? {};
   const ofPod = pod.spec!.resources?.limits ?? {};
@@ -45,22 +64,28 @@ export function containerResources(
   const memoryLimitBytes = wholeOf(limits.memory) || wholeOf(ofPod.memory);
   const cpuRequestMilli = requests.cpu === undefined ? cpuLimitMilli : milliOf(requests.cpu);
   const quotaUs = cpuQuotaUs(cpuLimitMilli);
-  const hugepages = Object.entries(limits)
-    .filter(([name]) => name.startsWith("hugepages-"))
-    .map(([name, quantity]) => ({ pageSize: pageSizeOf(name), limitBytes: wholeOf(quantity) }));
+  // Of a size that is not asked for it may have none: as GetHugepageLimitsFromResources.
+  const none = Object.fromEntries(node.hugepages.map((name) => [name, "0"]));
+  const hugepages = hugepageLimits({ ...none, ...ofPod, ...limits });
   return {
     cpuShares: cpuShares(cpuRequestMilli),
     ...(quotaUs !== undefined && { cpuQuotaUs: quotaUs, cpuPeriodUs: quotaPeriodUs }),
     // Swap is not given to pods.
     ...(memoryLimitBytes > 0 && { memoryLimitBytes, memorySwapLimitBytes: memoryLimitBytes }),
-    oomScoreAdj: oomScoreAdj(pod, container, nodeMemoryBytes),
+    oomScoreAdj: oomScoreAdj(pod, container, node.memoryBytes),
     ...(hugepages.length > 0 && { hugepages }),
+    ...(node.oomKills === "container" && { oomKillsAll: true }),
   };
 }
 
+const hugepageLimits = (list: Readonly<Record<string, string>>) =>
+  Object.entries(list)
+    .filter(([name]) => name.startsWith(hugepagesPrefix))
+    .map(([name, quantity]) => ({ pageSize: pageSizeOf(name), limitBytes: wholeOf(quantity) }));
+
 /** `hugepages-2Mi` → `2MB`, as the kernel names the controller's files. */
 function pageSizeOf(name: string): string {
-  const bytes = wholeOf(name.slice("hugepages-".length));
+  const bytes = wholeOf(name.slice(hugepagesPrefix.length));
   return bytes >= 2 ** 30
     ? `${bytes / 2 ** 30}GB`
     : bytes >= 2 ** 20
@@ -68,37 +93,26 @@ function pageSizeOf(name: string): string {
       : `${bytes / 2 ** 10}KB`;
 }
 
-/** The limits of the pod's own cgroup: the sum of its containers' where each has one, or the pod's. */
+/**
+ * The limits of the pod's own cgroup: the pod's where it has some, else what its containers need together where each has
+ * one. What the runtime itself takes is beside them, for it runs in the pod's cgroup. As ResourceConfigForPod.
+ */
 export function podResources(pod: corev1.Pod): LinuxResources {
   const spec = pod.spec!;
-  const mains = [
-    ...spec.containers,
-    ...(spec.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === "Always"),
-  ];
-  const inits = (spec.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy !== "Always");
-  const sum = (of: (container: corev1.Container) => number) => {
-    const values = mains.map(of);
-    const most = Math.max(0, ...inits.map(of));
-    return {
-      total: Math.max(
-        values.reduce((a, b) => a + b, 0),
-        most,
-      ),
-      each: [...values, ...inits.map(of)].every((v) => v > 0),
-    };
-  };
-  const requestMilli =
-    milliOf(spec.resources?.requests?.cpu) ||
-    sum((c) => milliOf(c.resources?.requests?.cpu ?? c.resources?.limits?.cpu)).total;
-  const cpu = sum((container) => milliOf(container.resources?.limits?.cpu));
-  const memory = sum((container) => wholeOf(container.resources?.limits?.memory));
-  const cpuLimitMilli = milliOf(spec.resources?.limits?.cpu) || (cpu.each ? cpu.total : 0);
-  const memoryLimitBytes = wholeOf(spec.resources?.limits?.memory) || (memory.each ? memory.total : 0);
-  const quotaUs = cpuQuotaUs(cpuLimitMilli);
+  const requests = podRequestAmounts(spec);
+  const limits = podLimitAmounts(spec);
+  const containers = [...spec.containers, ...(spec.initContainers ?? [])];
+  const isLimited = (name: "cpu" | "memory") =>
+    wholeOf(spec.resources?.limits?.[name]) > 0 ||
+    containers.every(({ resources }) => wholeOf(resources?.limits?.[name]) > 0);
+  const quotaUs = isLimited("cpu") ? cpuQuotaUs(limits["cpu"]!.milliValue()) : undefined;
+  const memoryLimitBytes = isLimited("memory") ? limits["memory"]!.value() : 0;
+  const hugepages = hugepageLimits(podRequests(spec));
   return {
-    cpuShares: cpuShares(requestMilli),
+    cpuShares: cpuShares(requests["cpu"]?.milliValue() ?? 0),
     ...(quotaUs !== undefined && { cpuQuotaUs: quotaUs, cpuPeriodUs: quotaPeriodUs }),
     ...(memoryLimitBytes > 0 && { memoryLimitBytes }),
+    ...(hugepages.length > 0 && { hugepages }),
   };
 }
 
@@ -108,7 +122,9 @@ export function oomScoreAdj(pod: corev1.Pod, container: corev1.Container, nodeMe
   const qos = qosClassOf(pod);
   if (isNodeCritical || qos === "Guaranteed") return guaranteedOomScoreAdj;
   if (qos === "BestEffort") return bestEffortOomScoreAdj;
-  const adjustOf = (bytes: number) => 1_000 - Math.floor((1_000 * bytes) / nodeMemoryBytes);
+  // What the pod asks for beyond its containers is theirs in equal parts.
+  const shareBytes = unclaimedMemoryBytes(pod.spec!);
+  const adjustOf = (bytes: number) => 1_000 - Math.floor((1_000 * (bytes + shareBytes)) / nodeMemoryBytes);
   let adjust = adjustOf(wholeOf(container.resources?.requests?.memory));
   if (isSidecarOf(pod.spec!, container.name)) {
     const least = Math.min(
@@ -119,4 +135,12 @@ export function oomScoreAdj(pod: corev1.Pod, container: corev1.Container, nodeMe
   const floor = 1_000 + guaranteedOomScoreAdj;
   if (adjust < floor) return floor;
   return adjust === bestEffortOomScoreAdj ? adjust - 1 : adjust;
+}
+
+/** A container's part of the pod's own request for memory, of what no container requests itself. */
+function unclaimedMemoryBytes(spec: corev1.PodSpec): number {
+  const ofPod = wholeOf(spec.resources?.requests?.memory);
+  if (ofPod === 0) return 0;
+  const claimed = containerRequests(spec)["memory"]?.value() ?? 0;
+  return Math.floor((ofPod - claimed) / (spec.containers.length + (spec.initContainers ?? []).length));
 }

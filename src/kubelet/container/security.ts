@@ -8,7 +8,12 @@ export function securityContext(
   pod: corev1.Pod,
   container: corev1.Container,
   image: Pick<Image, "user">,
-  options: { seccompRoot: string },
+  options: {
+    seccompRoot: string;
+    seccompDefault: "RuntimeDefault" | "Unconfined";
+    /** That the pod's volumes ask for. */
+    volumeGroups?: readonly number[];
+  },
 ): SecurityContext {
   const ofPod = pod.spec!.securityContext ?? {};
   const own = container.securityContext ?? {};
@@ -30,6 +35,7 @@ export function securityContext(
     supplementalGroups: [
       ...(ofPod.fsGroup !== undefined ? [ofPod.fsGroup] : []),
       ...(ofPod.supplementalGroups ?? []),
+      ...(options.volumeGroups ?? []),
     ],
     ...(ofPod.supplementalGroupsPolicy && {
       supplementalGroupsPolicy: ofPod.supplementalGroupsPolicy as "Merge" | "Strict",
@@ -38,26 +44,29 @@ export function securityContext(
     // Only an explicit false takes it away.
     noNewPrivileges: own.allowPrivilegeEscalation === false,
     capabilities: { add: own.capabilities?.add ?? [], drop: own.capabilities?.drop ?? [] },
-    seccomp: privileged
-      ? undefined
-      : seccomp(own.seccompProfile ?? ofPod.seccompProfile, options.seccompRoot),
+    seccomp: privileged ? undefined : seccomp(own.seccompProfile ?? ofPod.seccompProfile, options),
     procMount: own.procMount === "Unmasked" ? "Unmasked" : "Default",
     ...(apparmor && { apparmorProfile: appArmorName(apparmor) }),
     ...(selinux && { selinux }),
   };
 }
 
-/** Closed by default: a pod that does not say gets the runtime's profile. */
-function seccomp(profile: corev1.SeccompProfile | undefined, root: string): SeccompProfile {
+/** Closed by default: a pod that does not say gets the runtime's profile, unless the node's settings open it. */
+function seccomp(
+  profile: corev1.SeccompProfile | undefined,
+  { seccompRoot, seccompDefault }: Parameters<typeof securityContext>[3],
+): SeccompProfile {
   switch (profile?.type) {
     case "Unconfined":
       return { type: "Unconfined" };
     case "Localhost":
       if (!profile.localhostProfile)
         throw new Error("localhostProfile must be set if seccompProfile type is Localhost.");
-      return { type: "Localhost", path: join(root, profile.localhostProfile) };
-    default:
+      return { type: "Localhost", path: join(seccompRoot, profile.localhostProfile) };
+    case "RuntimeDefault":
       return { type: "RuntimeDefault" };
+    default:
+      return { type: seccompDefault };
   }
 }
 

@@ -1,7 +1,9 @@
 import type { corev1 } from "../../api/index.ts";
 import type { Clock } from "../../base/index.ts";
+import { formatTime } from "../../machinery/index.ts";
 import { type Image, type RegistryAuth, type Runtime, RuntimeError } from "../../runtime/index.ts";
-import { type EventSink, podTarget } from "../events.ts";
+import { type EventSink, type EventTarget, podTarget } from "../events.ts";
+import { usedVolumes } from "../volumes/used-volumes.ts";
 import type { PodImages } from "../worker/services.ts";
 import { messageOf, StartError } from "../worker/start-error.ts";
 import { imageNameError } from "./image-name.ts";
@@ -19,6 +21,13 @@ interface FailedPull {
   failedAtMs: number;
   /** `reason: message`, shown during the back-off. */
   shown: string;
+}
+
+interface WantedImage {
+  name: string;
+  policy: string | undefined;
+  /** What its events are about. */
+  target: EventTarget;
 }
 
 export interface ImagePullerOptions {
@@ -48,11 +57,45 @@ export class ImagePuller implements PodImages {
     this.#options = options;
   }
 
-  async ensure(pod: corev1.Pod, container: corev1.Container, signal: AbortSignal): Promise<Image> {
+  ensure(pod: corev1.Pod, container: corev1.Container, signal: AbortSignal): Promise<Image> {
+    const { image = "", imagePullPolicy, name } = container;
+    const wanted = { name: image, policy: imagePullPolicy, target: podTarget(pod, name) };
+    return this.#tellingFailure(pod, container, signal, wanted);
+  }
+
+  async ensureVolumes(
+    pod: corev1.Pod,
+    container: corev1.Container,
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<string, Image>> {
+    const ofImages = (pod.spec!.volumes ?? []).filter(({ image }) => image);
+    if (isFirst(pod, container)) this.#pullUnmounted(pod, ofImages, signal);
+    const mounted = new Set((container.volumeMounts ?? []).map(({ name }) => name));
+    const volumes = ofImages.filter(({ name }) => mounted.has(name));
+    const found = volumes.map(async (volume): Promise<[string, Image]> => {
+      // It is the pod's image, and the container's failure.
+      return [volume.name, await this.#tellingFailure(pod, container, signal, wantedBy(pod, volume))];
+    });
+    return new Map(await Promise.all(found));
+  }
+
+  /** As upstream, what no container mounts is pulled, too. It holds nothing up: how it went, its events tell. */
+  #pullUnmounted(pod: corev1.Pod, volumes: readonly corev1.Volume[], signal: AbortSignal): void {
+    const used = usedVolumes(pod);
+    for (const volume of volumes)
+      if (!used.has(volume.name)) this.#ensure(pod, wantedBy(pod, volume), signal).catch(() => {});
+  }
+
+  async #tellingFailure(
+    pod: corev1.Pod,
+    container: corev1.Container,
+    signal: AbortSignal,
+    wanted: WantedImage,
+  ): Promise<Image> {
     const { events } = this.#options;
     const target = podTarget(pod, container.name);
     try {
-      return await this.#ensure(pod, container, signal);
+      return await this.#ensure(pod, wanted, signal);
     } catch (error) {
       if (error instanceof StartError && !signal.aborted && error.reason !== "ImagePullBackOff") {
         events.event(target, "Warning", "Failed", `Error: ${error.reason}`);
@@ -65,11 +108,10 @@ export class ImagePuller implements PodImages {
     for (const key of this.#failed.keys()) if (key.startsWith(`${podUid}_`)) this.#failed.delete(key);
   }
 
-  async #ensure(pod: corev1.Pod, container: corev1.Container, signal: AbortSignal): Promise<Image> {
+  async #ensure(pod: corev1.Pod, wanted: WantedImage, signal: AbortSignal): Promise<Image> {
     const { events, runtime } = this.#options;
-    const target = podTarget(pod, container.name);
-    const name = container.image ?? "";
-    const policy = container.imagePullPolicy ?? "IfNotPresent";
+    const { name, target } = wanted;
+    const policy = wanted.policy ?? "IfNotPresent";
     const invalid = imageNameError(name);
     if (invalid) {
       const message = `Failed to apply default image tag "${name}": ${invalid}`;
@@ -93,24 +135,19 @@ export class ImagePuller implements PodImages {
         throw new StartError("ErrImageNeverPull", message);
       }
     }
-    return this.#pull(pod, container, name, signal);
+    return this.#pull(pod, wanted, signal);
   }
 
-  async #pull(
-    pod: corev1.Pod,
-    container: corev1.Container,
-    name: string,
-    signal: AbortSignal,
-  ): Promise<Image> {
+  async #pull(pod: corev1.Pod, { name, target }: WantedImage, signal: AbortSignal): Promise<Image> {
     const { clock, credentials, events } = this.#options;
-    const target = podTarget(pod, container.name);
     const key = `${pod.metadata.uid}_${name}`;
     const before = this.#failed.get(key);
-    const leftMs = before ? before.failedAtMs + before.backoffMs - clock.now() : 0;
+    const leftMs = before ? before.failedAtMs + before.backoffMs - clock.monotonicMs() : 0;
     if (before && leftMs > 0) {
       const message = `Back-off pulling image "${name}"`;
       events.event(target, "Normal", "BackOff", message);
-      throw new StartError("ImagePullBackOff", `${message}: ${before.shown}`, leftMs);
+      const due = formatTime(clock.now() + leftMs);
+      throw new StartError("ImagePullBackOff", `${message}: ${before.shown}; next try at ${due}`, leftMs);
     }
     events.event(target, "Normal", "Pulling", `Pulling image "${name}"`);
     const startMs = clock.monotonicMs();
@@ -132,10 +169,10 @@ export class ImagePuller implements PodImages {
       events.event(target, "Warning", "Failed", `Failed to pull image "${name}": ${message}`);
       const { reason, shown } = pullFailure(name, error);
       const backoffMs =
-        before && clock.now() - before.failedAtMs < 2 * pullBackoffMsMax
+        before && clock.monotonicMs() - before.failedAtMs < 2 * pullBackoffMsMax
           ? Math.min(before.backoffMs * 2, pullBackoffMsMax)
           : pullBackoffInitialMs;
-      this.#failed.set(key, { backoffMs, failedAtMs: clock.now(), shown: `${reason}: ${shown}` });
+      this.#failed.set(key, { backoffMs, failedAtMs: clock.monotonicMs(), shown: `${reason}: ${shown}` });
       throw new StartError(reason, shown, Math.min(errImagePullShownMs, backoffMs));
     }
   }
@@ -176,6 +213,16 @@ export class ImagePuller implements PodImages {
     }
   }
 }
+
+/** Whether it is the one that starts before, or with, all others of its pod. */
+const isFirst = ({ spec }: corev1.Pod, { name }: corev1.Container) =>
+  [...(spec!.initContainers ?? []), ...spec!.containers][0]!.name === name;
+
+const wantedBy = (pod: corev1.Pod, { image }: corev1.Volume): WantedImage => ({
+  name: image!.reference ?? "",
+  policy: image!.pullPolicy,
+  target: podTarget(pod),
+});
 
 function pullFailure(
   name: string,

@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import type { corev1 } from "../../api/index.ts";
 import type { RegistryAuth } from "../../runtime/index.ts";
 import { registryOf } from "./image-name.ts";
@@ -22,7 +23,26 @@ export function credentialsOf(secret: corev1.Secret): RegistryAuth[] {
       : secret.type === "kubernetes.io/dockercfg" && legacy
         ? parse(legacy)
         : {};
-  return Object.entries(entries).map(([registry, entry]) => ({ registry, ...login(entry) }));
+  return credentialsIn(entries);
+}
+
+const credentialsIn = (entries: Record<string, Entry>): RegistryAuth[] =>
+  Object.entries(entries).map(([registry, entry]) => ({ registry, ...login(entry) }));
+
+/**
+ * The node's own credentials, for the pulls of any pod: a docker `config.json`. None without the file. Read at each pull:
+ * it is the user's to change.
+ *
+ * @throws Error that names the file and says what is wrong with it
+ */
+export async function nodeCredentials(path: string): Promise<RegistryAuth[]> {
+  try {
+    const { auths = {} } = JSON.parse(await readFile(path, "utf8")) as { auths?: Record<string, Entry> };
+    return credentialsIn(auths);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    throw new Error(`${path}: ${(error as Error).message}`);
+  }
 }
 
 function parse(data: string): any {

@@ -108,3 +108,27 @@ test("following a container that never writes ends when it does", () =>
       blocks.push(block);
     assert.deepEqual(blocks, []);
   }));
+
+test("what was written while a slow reader was behind is read, however often the log was rotated", () =>
+  inFolder(async (path) => {
+    await writeFile(path, line(1, "one"));
+    let end = () => {};
+    const source = { path, ended: new Promise<void>((resolve) => (end = resolve)) };
+    const blocks = readLog(source, { ...all, follow: true }, new AbortController().signal);
+    const first = await blocks.next();
+    assert.equal(first.value!.toString(), "one\n");
+    // The reader has not asked for more: three files come to be meanwhile, and the first is not there any more.
+    await appendFile(path, line(2, "two"));
+    for (const [second, text] of [
+      [3, "three"],
+      [4, "four"],
+      [5, "five"],
+    ] as const) {
+      await rename(path, `${path}.20260101-00000${second}`);
+      await writeFile(path, line(second, text));
+    }
+    end();
+    const seen: string[] = [];
+    for await (const block of blocks) seen.push(block.toString());
+    assert.equal(seen.join(""), "two\nthree\nfour\nfive\n");
+  }));

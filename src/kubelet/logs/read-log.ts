@@ -1,18 +1,16 @@
 import { watch } from "node:fs";
-import { type FileHandle, open, readdir, stat } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { type FileHandle, open, stat } from "node:fs/promises";
+import { dirname } from "node:path";
 import type { Clock, Timer } from "../../base/index.ts";
 import type { PodLogOptions } from "../../client/index.ts";
-import { type LogLine, parseLogLine, timeOf } from "./log-line.ts";
+import { logFiles, openNext } from "./log-files.ts";
+import { accepts, LogFormatter } from "./log-formatter.ts";
 import { tailStart } from "./tail-start.ts";
 
-const blockBytes = 256 * 1_024;
+/** So much at once that neither the disk's answer nor the client's is waited for often. */
+const blockBytes = 512 * 1_024;
 /** How often a log is looked at where the kernel cannot tell of its changes. */
 const lookEveryMs = 200;
-const newline = 0x0a;
-const newlineBuffer = Buffer.from("\n");
-/** A line without end is given up on past this; the engine writes parts of at most 16 KiB. */
-const lineBytesMax = 1_024 * 1_024;
 
 export interface LogSource {
   /** Of the newest file. */
@@ -58,7 +56,7 @@ export async function* readLog(
   options: ReadLogOptions,
   signal: AbortSignal,
 ): AsyncGenerator<Buffer> {
-  const formatter = new Formatter(options);
+  const formatter = new LogFormatter(options);
   const follower = options.follow ? new Follower(source, signal) : undefined;
   try {
     for await (const block of rawBlocks(source.path, options, follower, signal)) {
@@ -71,73 +69,77 @@ export async function* readLog(
   }
 }
 
-/** Files with their starts, oldest first: rotated ones are `PATH.TIME`. */
-async function filesFrom(path: string, options: ReadLogOptions): Promise<{ path: string; offset: number }[]> {
-  const names = await readdir(dirname(path)).catch(() => [] as string[]);
-  const rotated = names
-    .filter(
-      (name) => name.startsWith(`${basename(path)}.`) && !name.endsWith(".gz") && !name.endsWith(".tmp"),
-    )
-    .sort()
-    .map((name) => join(dirname(path), name));
-  const all = [...rotated, path];
-  if (options.tailLines === undefined) return all.map((each) => ({ path: each, offset: 0 }));
-  const chosen: { path: string; offset: number }[] = [];
+/** Where reading begins: a file and the place in it. Without one, at the oldest file's start. */
+async function startOf(
+  path: string,
+  options: ReadLogOptions,
+): Promise<{ inode: number; offset: number } | undefined> {
+  if (options.tailLines === undefined) return undefined;
+  let start: { inode: number; offset: number } | undefined;
   let missing = options.tailLines;
-  for (const each of all.reverse()) {
+  for (const { inode, path: each } of (await logFiles(path)).reverse()) {
     const file = await open(each).catch(() => undefined);
     if (!file) continue;
     try {
       const found = await tailStart(file, (await file.stat()).size, missing, (stream) =>
-        accepts(options, stream),
+        accepts(options.stream, stream),
       );
-      chosen.unshift({ path: each, offset: found.offset });
+      start = { inode, offset: found.offset };
       missing = found.missing;
     } finally {
       await file.close();
     }
     if (missing === 0) break;
   }
-  return chosen;
+  return start;
 }
 
+/** File after file, also those that come to be while others are read: rotation loses nothing. */
 async function* rawBlocks(
   path: string,
   options: ReadLogOptions,
   follower: Follower | undefined,
   signal: AbortSignal,
 ): AsyncGenerator<Buffer> {
-  const files = await filesFrom(path, options);
-  for (const { path: each, offset } of files.filter((file) => file.path !== path)) {
-    const file = await open(each).catch(() => undefined);
-    if (file) yield* toEnd(file, offset, signal);
-  }
-  let start = files.find((file) => file.path === path)?.offset ?? 0;
+  const start = await startOf(path, options);
+  let last: number | undefined;
+  // Those before the start are passed over.
+  let isBefore = start !== undefined;
   for (;;) {
     const next = follower?.change();
-    const file = await open(path).catch(() => undefined);
-    if (!file) {
+    const found = await openNext(path, last);
+    if (!found) {
       if (!follower || follower.hasEnded || signal.aborted) return;
       await next;
       continue;
     }
-    const wasRotated = yield* current(file, start, path, follower, signal);
-    if (!wasRotated) return;
-    start = 0;
+    last = found.inode;
+    isBefore &&= found.inode !== start!.inode && !found.isNewest;
+    if (isBefore) {
+      await found.file.close();
+      continue;
+    }
+    const offset = found.inode === start?.inode ? start.offset : 0;
+    if (!found.isNewest) yield* toEnd(found.file, offset, signal);
+    else if (!(yield* current(found.file, offset, path, follower, signal))) return;
   }
 }
 
 async function* toEnd(file: FileHandle, offset: number, signal: AbortSignal): AsyncGenerator<Buffer> {
   try {
-    for (let at = offset; !signal.aborted; ) {
-      const buffer = Buffer.allocUnsafe(blockBytes);
-      const { bytesRead } = await file.read(buffer, 0, blockBytes, at);
-      if (bytesRead === 0) return;
-      at += bytesRead;
-      yield buffer.subarray(0, bytesRead);
-    }
+    yield* restOf(file, offset, signal);
   } finally {
     await file.close();
+  }
+}
+
+async function* restOf(file: FileHandle, offset: number, signal: AbortSignal): AsyncGenerator<Buffer> {
+  for (let at = offset; !signal.aborted; ) {
+    const buffer = Buffer.allocUnsafe(blockBytes);
+    const { bytesRead } = await file.read(buffer, 0, blockBytes, at);
+    if (bytesRead === 0) return;
+    at += bytesRead;
+    yield buffer.subarray(0, bytesRead);
   }
 }
 
@@ -164,7 +166,11 @@ async function* current(
       }
       if (!follower) return false;
       const now = await stat(path).catch(() => undefined);
-      if (now && now.ino !== ino) return true;
+      if (now && now.ino !== ino) {
+        // What was written between our last look and the rotation.
+        yield* restOf(file, at, signal);
+        return true;
+      }
       if (hadEnded) return false;
       await next;
     }
@@ -219,58 +225,5 @@ class Follower {
 
   #wake(): void {
     for (const resolve of this.#waiting.splice(0)) resolve();
-  }
-}
-
-const accepts = ({ stream }: ReadLogOptions, of: "stdout" | "stderr") =>
-  stream === "All" || (stream === "Stdout" ? of === "stdout" : of === "stderr");
-
-/** From raw blocks to what the user sees. */
-class Formatter {
-  readonly #options: ReadLogOptions;
-  #rest: Buffer = Buffer.alloc(0);
-  #leftBytes: number;
-  #inLine = false;
-  /** Lines come in order of time: once one is late enough, all are. */
-  #isSince: boolean;
-
-  constructor(options: ReadLogOptions) {
-    this.#options = options;
-    this.#leftBytes = options.limitBytes ?? Number.POSITIVE_INFINITY;
-    this.#isSince = options.sinceMs === undefined;
-  }
-
-  get isFull(): boolean {
-    return this.#leftBytes <= 0;
-  }
-
-  take(block: Buffer): Buffer {
-    const data = this.#rest.length > 0 ? Buffer.concat([this.#rest, block]) : block;
-    const parts: Buffer[] = [];
-    let from = 0;
-    for (;;) {
-      const end = data.indexOf(newline, from);
-      if (end < 0) break;
-      const line = parseLogLine(data.subarray(from, end));
-      if (line) this.#add(line, parts);
-      from = end + 1;
-    }
-    this.#rest = data.length - from > lineBytesMax ? Buffer.alloc(0) : data.subarray(from);
-    const out = parts.length === 1 ? parts[0]! : Buffer.concat(parts);
-    const cut = out.length > this.#leftBytes ? out.subarray(0, this.#leftBytes) : out;
-    this.#leftBytes -= cut.length;
-    return cut;
-  }
-
-  #add(line: LogLine, parts: Buffer[]): void {
-    if (!accepts(this.#options, line.stream)) return;
-    if (!this.#isSince) {
-      if (timeOf(line) < this.#options.sinceMs!) return;
-      this.#isSince = true;
-    }
-    if (this.#options.timestamps && !this.#inLine) parts.push(line.time, Buffer.from(" "));
-    parts.push(line.content);
-    if (!line.isPartial) parts.push(newlineBuffer);
-    this.#inLine = line.isPartial;
   }
 }

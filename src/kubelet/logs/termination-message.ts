@@ -1,4 +1,4 @@
-import { open } from "node:fs/promises";
+import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import type { ContainerStatus } from "../../runtime/index.ts";
 import { terminationMessageSource } from "../container/labels.ts";
 import type { TerminationMessages } from "../worker/services.ts";
@@ -30,23 +30,22 @@ export class TerminationMessageReader implements TerminationMessages {
 
 async function explain(status: ContainerStatus): Promise<string | undefined> {
   const { hostPath, fallbackToLogs } = terminationMessageSource(status);
-  let own = hostPath === undefined ? "" : await fileEnd(hostPath);
+  let own = hostPath === undefined ? "" : fileEnd(hostPath);
   if (own === "" && fallbackToLogs) own = await logEnd(status.logPath);
   const parts = [status.message, own].filter((part) => part);
   return parts.length > 0 ? parts.join(": ") : undefined;
 }
 
-async function fileEnd(path: string): Promise<string> {
+/** Read at once: a restart waits for it, and the way to another thread and back takes longer than each of these calls. */
+function fileEnd(path: string): string {
   try {
-    const file = await open(path);
+    const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
-      const { size } = await file.stat();
-      const length = Math.min(size, messageBytesMax);
-      const buffer = Buffer.alloc(length);
-      const { bytesRead } = await file.read(buffer, 0, length, size - length);
-      return buffer.toString("utf8", 0, bytesRead);
+      const { size } = fstatSync(file);
+      const buffer = Buffer.alloc(Math.min(size, messageBytesMax));
+      return buffer.toString("utf8", 0, readSync(file, buffer, 0, buffer.length, size - buffer.length));
     } finally {
-      await file.close();
+      closeSync(file);
     }
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return "";

@@ -4,11 +4,14 @@ import type { Clock, Log } from "../../base/index.ts";
 import { leases, nodes, type Transport } from "../../client/index.ts";
 import { formatMicroTime, isStatus } from "../../machinery/index.ts";
 import type { Runtime } from "../../runtime/index.ts";
-import type { EventSink } from "../events.ts";
+import type { EventSink, EventTarget } from "../events.ts";
+import type { PressureCondition } from "../eviction/signals.ts";
+import { Pause } from "../pause.ts";
 import { Backoff } from "../worker/backoff.ts";
 import { messageOf } from "../worker/start-error.ts";
-import { type HostInfo, readHostPressure } from "./host-info.ts";
-import { type NodeIdentity, nodeLabels, nodeObject, nodeStatus, notReadyTaint } from "./node-object.ts";
+import type { HostInfo } from "./host-info.ts";
+import { nodeImages } from "./node-images.ts";
+import { type NodeIdentity, nodeLabels, nodeObject, nodeStatus } from "./node-object.ts";
 
 const leaseNamespace = "kube-node-lease";
 
@@ -19,9 +22,12 @@ const statusReportMs = 300_000;
 const retryBackoff = { initialMs: 200, capMs: 7_000 };
 
 export interface NodeAgentOptions {
-  identity: Omit<NodeIdentity, "runtimeVersion">;
+  identity: Omit<NodeIdentity, "runtimeVersion" | "runtimeHandlers">;
   host: HostInfo;
-  dir: string;
+  /** What the node is short of. */
+  pressure(): readonly PressureCondition[];
+  /** Why it takes no pods. */
+  unready(): string | undefined;
   transport: Transport;
   runtime: Runtime;
   clock: Clock;
@@ -36,10 +42,12 @@ export class NodeAgent {
   #node: corev1.Node;
   #reportedAtMs = 0;
   #lease: coordinationv1.Lease | undefined;
+  readonly #pause: Pause;
 
   constructor(options: NodeAgentOptions) {
     this.#options = options;
-    this.#identity = { ...options.identity, runtimeVersion: "" };
+    this.#pause = new Pause(options.clock);
+    this.#identity = { ...options.identity, runtimeVersion: "", runtimeHandlers: [] };
     this.#node = nodeObject(this.#identity, options.host);
   }
 
@@ -55,22 +63,33 @@ export class NodeAgent {
 
   /** Resolves once the node is registered and its status written. */
   async register(signal: AbortSignal): Promise<void> {
-    const { name, version } = await this.#options.runtime.version();
+    const { runtime } = this.#options;
+    const [{ name, version }, runtimeHandlers] = await Promise.all([runtime.version(), runtime.handlers()]);
     this.#identity = {
       ...this.#identity,
+      runtimeHandlers,
       // `peapod://1.8.1+peapod-crun`, and for another's engine `containerd://1.6.20`.
       runtimeVersion: name.startsWith("peapod-") ? `peapod://${version}+${name}` : `${name}://${version}`,
     };
     await this.#persist("registering the node", signal, () => this.#register());
     await this.#persist("writing the node's status", signal, () => this.#report());
     const { events } = this.#options;
-    const about = { apiVersion: "v1", kind: "Node", name: this.#identity.name, uid: this.#node.metadata.uid };
-    events.event(about, "Normal", "Starting", "Starting kubelet.");
+    events.event(this.reference, "Normal", "Starting", "Starting kubelet.");
+  }
+
+  /** What events are about. */
+  get reference(): EventTarget {
+    return { apiVersion: "v1", kind: "Node", name: this.#identity.name, uid: this.#node.metadata.uid };
+  }
+
+  /** The node's conditions may have changed: they are told now. */
+  wake(): void {
+    this.#pause.wake();
   }
 
   /** Until the signal: the lease every ten seconds, the status when it has changed. */
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, log } = this.#options;
+    const { log } = this.#options;
     while (!signal.aborted) {
       try {
         await this.#renewLease();
@@ -79,7 +98,7 @@ export class NodeAgent {
         if (!signal.aborted) log.warn({ error: messageOf(error) }, "the node's heartbeat failed");
         this.#lease = undefined;
       }
-      await clock.sleep(leaseRenewMs, signal).catch(() => {});
+      await this.#pause.take(leaseRenewMs, signal);
     }
   }
 
@@ -114,7 +133,6 @@ export class NodeAgent {
       this.#node = object;
       await this.#reconcileLabels();
     }
-    await this.#removeNotReadyTaint();
   }
 
   async #reconcileLabels(): Promise<void> {
@@ -122,14 +140,6 @@ export class NodeAgent {
     const has = this.#node.metadata.labels ?? {};
     const differs = Object.entries(wanted).some(([key, value]) => has[key] !== value);
     if (differs) await this.#patch({ metadata: { labels: wanted } });
-  }
-
-  async #removeNotReadyTaint(): Promise<void> {
-    const taints = this.#node.spec?.taints ?? [];
-    const kept = taints.filter(({ key }) => key !== notReadyTaint);
-    if (kept.length < taints.length) {
-      await this.#patch({ spec: { taints: [...kept, { $patch: "replace" }] } });
-    }
   }
 
   async #patch(body: object, subresource?: string): Promise<void> {
@@ -144,12 +154,20 @@ export class NodeAgent {
   }
 
   async #status(): Promise<corev1.NodeStatus> {
-    const { clock, dir, host, runtime } = this.#options;
-    const [pressure, health] = await Promise.all([
-      readHostPressure(dir),
+    const { clock, host, pressure, runtime, unready } = this.#options;
+    const [health, images] = await Promise.all([
       runtime.status().catch((error) => ({ ready: false, message: messageOf(error) })),
+      // An engine that does not answer has not lost them.
+      runtime.images.list().then(nodeImages, () => this.#node.status?.images ?? []),
     ]);
-    return nodeStatus(this.#identity, host, { pressure, runtime: health }, this.#node.status, clock.now());
+    const status = nodeStatus(
+      this.#identity,
+      host,
+      { pressure: pressure(), runtime: health, unready: unready() },
+      this.#node.status,
+      clock.now(),
+    );
+    return { ...status, images };
   }
 
   async #reportIfChanged(): Promise<void> {
@@ -165,12 +183,19 @@ export class NodeAgent {
   }
 
   async #write(status: corev1.NodeStatus): Promise<void> {
-    const { addresses, ...rest } = status;
-    const before = this.#node.status?.addresses ?? [];
-    const isSame = isDeepStrictEqual(before, addresses);
+    const { addresses, allocatable, capacity, ...rest } = status;
+    const before = this.#node.status ?? {};
+    const isSame = isDeepStrictEqual(before.addresses ?? [], addresses);
     try {
       await this.#patch(
-        { status: { ...rest, ...(!isSame && { addresses: [...addresses!, { $patch: "replace" }] }) } },
+        {
+          status: {
+            ...rest,
+            capacity: changes(before.capacity, capacity),
+            allocatable: changes(before.allocatable, allocatable),
+            ...(!isSame && { addresses: [...addresses!, { $patch: "replace" }] }),
+          },
+        },
         "status",
       );
     } catch (error) {
@@ -179,7 +204,6 @@ export class NodeAgent {
       await this.#register();
     }
     this.#reportedAtMs = this.#options.clock.monotonicMs();
-    await this.#removeNotReadyTaint();
   }
 
   async #renewLease(): Promise<void> {
@@ -242,10 +266,29 @@ export class NodeAgent {
   }
 }
 
+type Amounts = Readonly<Record<string, string>>;
+
+/** Amounts that differ, and null for those that are no more: others write theirs beside the node's own. */
+function changes(before: Amounts = {}, wanted: Amounts = {}): Record<string, string | null> {
+  const gone = Object.keys(before).filter((name) => !(name in wanted));
+  return Object.fromEntries([
+    ...Object.entries(wanted).filter(([name, amount]) => before[name] !== amount),
+    ...gone.map((name) => [name, null]),
+  ]);
+}
+
 const ownConditions = new Set(["MemoryPressure", "DiskPressure", "PIDPressure", "Ready"]);
 
-/** Heartbeats are no change, and what others write (images, volumes) is not ours to compare. */
-function withoutTimes({ conditions, capacity, allocatable, addresses, nodeInfo }: corev1.NodeStatus) {
+/** Heartbeats are no change, and what others write (volumes) is not ours to compare. */
+function withoutTimes({
+  conditions,
+  capacity,
+  allocatable,
+  addresses,
+  nodeInfo,
+  runtimeHandlers,
+  images,
+}: corev1.NodeStatus) {
   return {
     conditions: (conditions ?? [])
       .filter(({ type }) => ownConditions.has(type))
@@ -254,5 +297,7 @@ function withoutTimes({ conditions, capacity, allocatable, addresses, nodeInfo }
     allocatable,
     addresses,
     nodeInfo,
+    runtimeHandlers,
+    images: images ?? [],
   };
 }

@@ -1,19 +1,11 @@
-import type { corev1 } from "../../api/index.ts";
-import { canonicalQuantity, formatTime } from "../../machinery/index.ts";
-import type { HostInfo, HostPressure } from "./host-info.ts";
+import { type corev1, isHugePages } from "../../api/index.ts";
+import { formatTime } from "../../machinery/index.ts";
+import type { PressureCondition } from "../eviction/signals.ts";
+import type { NodeResources } from "./capacity.ts";
+import type { HostInfo } from "./host-info.ts";
 
 /** The Kubernetes version this agent behaves as. */
 export const kubeletVersion = "v1.36.0";
-export const notReadyTaint = "node.kubernetes.io/not-ready";
-
-/** As kubelet's defaults. */
-export const podsMaxDefault = 110;
-const memoryReservedBytes = 100 * 2 ** 20;
-const storageReservedFraction = 0.1;
-const memoryPressureBytes = 100 * 2 ** 20;
-/** Upstream's 10 %, but no more than this: a tenth of a large disk is not a shortage. */
-const storagePressureBytesMax = 2 ** 30;
-const pidsPressure = 100;
 
 export interface NodeIdentity {
   name: string;
@@ -22,13 +14,17 @@ export interface NodeIdentity {
   podCidrs: readonly string[];
   labels: Readonly<Record<string, string>>;
   taints: readonly corev1.Taint[];
-  podsMax: number;
+  /** What the machine has, and what of it is for pods. */
+  resources: NodeResources;
   runtimeVersion: string;
+  runtimeHandlers: readonly corev1.NodeRuntimeHandler[];
 }
 
 export interface NodeHealth {
-  pressure: HostPressure;
+  pressure: readonly PressureCondition[];
   runtime: { ready: boolean; message: string };
+  /** Why the agent itself takes no pods. */
+  unready?: string;
 }
 
 /** What the agent registers. */
@@ -62,8 +58,6 @@ export function nodeLabels(
   };
 }
 
-const ki = (bytes: number) => canonicalQuantity(`${Math.floor(bytes / 1_024)}Ki`);
-
 /** Everything of a node's status but images; times of transition are kept from `before`. */
 export function nodeStatus(
   identity: NodeIdentity,
@@ -72,27 +66,8 @@ export function nodeStatus(
   before: corev1.NodeStatus | undefined,
   nowMs: number,
 ): corev1.NodeStatus {
-  const fixed = {
-    cpu: String(host.cpus),
-    pods: String(identity.podsMax),
-    "hugepages-1Gi": "0",
-    "hugepages-2Mi": "0",
-  };
   return {
-    capacity: {
-      ...fixed,
-      ...host.hugepages,
-      memory: ki(host.memoryBytes),
-      "ephemeral-storage": ki(host.storageBytes),
-    },
-    allocatable: {
-      ...fixed,
-      ...host.hugepages,
-      memory: ki(Math.max(host.memoryBytes - memoryReservedBytes, 0)),
-      "ephemeral-storage": canonicalQuantity(
-        String(Math.floor(host.storageBytes * (1 - storageReservedFraction))),
-      ),
-    },
+    ...withOthersResources(identity.resources, before),
     addresses: [
       ...identity.ips.map((address) => ({ type: "InternalIP", address })),
       { type: "Hostname", address: identity.name },
@@ -111,18 +86,32 @@ export function nodeStatus(
       operatingSystem: "linux",
       architecture: host.architecture,
     },
+    ...(identity.runtimeHandlers.length > 0 && { runtimeHandlers: [...identity.runtimeHandlers] }),
     features: { supplementalGroupsPolicy: true },
   };
 }
 
+/**
+ * Devices and the like that somebody else says the node has are for pods, all of them; huge pages are the node's own
+ * matter. As `nodestatus.MachineInfo`.
+ */
+function withOthersResources(
+  { capacity, allocatable }: NodeResources,
+  before: corev1.NodeStatus | undefined,
+): NodeResources {
+  const others = Object.fromEntries(
+    Object.entries(before?.capacity ?? {}).filter(([name]) => !isHugePages(name)),
+  );
+  return { capacity: { ...others, ...capacity }, allocatable: { ...others, ...allocatable } };
+}
+
 function nodeConditions(
-  { pressure, runtime }: NodeHealth,
+  { pressure, runtime, unready }: NodeHealth,
   before: corev1.NodeStatus | undefined,
   nowMs: number,
 ): corev1.NodeCondition[] {
-  const storageThreshold = Math.min(pressure.storageBytes * 0.1, storagePressureBytesMax);
   const each: Omit<corev1.NodeCondition, "lastHeartbeatTime" | "lastTransitionTime">[] = [
-    pressure.memoryAvailableBytes < memoryPressureBytes
+    pressure.includes("MemoryPressure")
       ? {
           type: "MemoryPressure",
           status: "True",
@@ -135,7 +124,7 @@ function nodeConditions(
           reason: "KubeletHasSufficientMemory",
           message: "kubelet has sufficient memory available",
         },
-    pressure.storageAvailableBytes < storageThreshold
+    pressure.includes("DiskPressure")
       ? {
           type: "DiskPressure",
           status: "True",
@@ -148,7 +137,7 @@ function nodeConditions(
           reason: "KubeletHasNoDiskPressure",
           message: "kubelet has no disk pressure",
         },
-    pressure.pidsAvailable < pidsPressure
+    pressure.includes("PIDPressure")
       ? {
           type: "PIDPressure",
           status: "True",
@@ -161,13 +150,13 @@ function nodeConditions(
           reason: "KubeletHasSufficientPID",
           message: "kubelet has sufficient PID available",
         },
-    runtime.ready
+    runtime.ready && unready === undefined
       ? { type: "Ready", status: "True", reason: "KubeletReady", message: "kubelet is posting ready status" }
       : {
           type: "Ready",
           status: "False",
           reason: "KubeletNotReady",
-          message: `container runtime is down: ${runtime.message}`,
+          message: unready ?? `container runtime is down: ${runtime.message}`,
         },
   ];
   const now = formatTime(nowMs);

@@ -2,6 +2,7 @@ import { type corev1, isSidecar, shouldRestart } from "../../api/index.ts";
 import { kill } from "./kill.ts";
 import { newest, type ObservedContainer, type PodObservation } from "./observation.ts";
 
+import { containerResize, resizeRestartMessage } from "./resize.ts";
 import { specHash } from "./spec-hash.ts";
 import type { Step } from "./step.ts";
 
@@ -80,7 +81,7 @@ function planOne(
       else plan.failed = true;
       return false;
     case "unknown":
-      if (pod.spec!.restartPolicy === "Never" && spec.restartPolicy === undefined) plan.failed = true;
+      if ((spec.restartPolicy ?? pod.spec!.restartPolicy) === "Never") plan.failed = true;
       else {
         plan.kills.push(
           kill(pod, latest, "Unknown", `Init container is in "unknown" state, try killing it before restart`),
@@ -99,7 +100,7 @@ function planSidecar(
   plan: InitPlan,
 ): boolean {
   const replace = (
-    reason: "StartupProbe" | "LivenessProbe" | "DefinitionChanged" | "Unknown",
+    reason: "StartupProbe" | "LivenessProbe" | "DefinitionChanged" | "Resize" | "Unknown",
     message: string,
   ) => {
     plan.kills.push(kill(pod, latest, reason, message));
@@ -124,6 +125,8 @@ function planSidecar(
         replace("DefinitionChanged", `Init container ${spec.name} definition changed`);
       } else if (verdict?.liveness === "failure") {
         replace("LivenessProbe", `Init container ${spec.name} failed liveness probe`);
+      } else if (containerResize(pod, spec, latest) === "restart") {
+        replace("Resize", resizeRestartMessage(spec));
       }
       return true;
     }

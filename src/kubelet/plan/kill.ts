@@ -30,6 +30,14 @@ export function killGraceS(pod: corev1.Pod, name: string, reason: KillReason): n
   return ofProbe ?? pod.spec!.terminationGracePeriodSeconds ?? killGraceSMin;
 }
 
+/** The pod as one that was told to end within `graceS`, if it has no less time already. */
+export function hurried(pod: corev1.Pod, graceS: number | undefined): corev1.Pod {
+  const { metadata } = pod;
+  if (graceS === undefined) return pod;
+  const asked = metadata.deletionGracePeriodSeconds ?? pod.spec!.terminationGracePeriodSeconds ?? graceS;
+  return { ...pod, metadata: { ...metadata, deletionGracePeriodSeconds: Math.min(asked, graceS) } };
+}
+
 export function kill(
   pod: corev1.Pod,
   container: ObservedContainer,

@@ -1,6 +1,13 @@
+import type { corev1 } from "../../api/index.ts";
+import type { LinuxResources } from "../../runtime/index.ts";
+import type { Actuated } from "../resize/actuated.ts";
+import type { PodAllocation } from "../resize/allocation.ts";
+
 /** One attempt of one container, as the engine tells it. */
 export interface ObservedContainer {
   id: string;
+  /** Whose id it is, where that is not Peapod's own engine. */
+  engine?: string;
   sandboxId: string;
   name: string;
   /** The restart count at which it was made. */
@@ -23,6 +30,10 @@ export interface ObservedContainer {
   /** When the attempt before it ended. */
   previousFinishedAtMs?: number;
   logPath: string;
+  /** Where it has mounts that are read-only with all below them. */
+  recursivelyReadOnly?: readonly string[];
+  /** The resources in force; absent where the agent that made it did not say. */
+  actuated?: Actuated;
   user?: { uid: number; gid: number; supplementalGroups: number[] };
 }
 
@@ -33,6 +44,8 @@ export interface ObservedSandbox {
   createdAtMs: number;
   ips: string[];
   hostNetwork: boolean;
+  /** What its pod was given when it was made; absent where the agent that made it did not say. */
+  allocation?: PodAllocation;
 }
 
 /** What the probes of one running container say so far. Absent: has no such probe, or has not been run. */
@@ -63,18 +76,31 @@ export interface PodObservation {
   sandboxRetryAtMs?: number;
   /** When mounting the volumes may be tried again. */
   volumesRetryAtMs?: number;
+  /** When taking the volumes down may be tried again. */
+  unmountRetryAtMs?: number;
   /** Containers whose image is present, or being pulled, for the start to come. */
   imagesAhead: ReadonlySet<string>;
-  /** Containers the agent killed so as to restart them: their back-off counts from the attempt before. */
+  /**
+   * Containers the agent killed so as to restart them, whatever they end with: their back-off counts from the attempt
+   * before.
+   */
   killedForRestart: ReadonlySet<string>;
   /** Steps being performed, by {@link keyOfStep}. */
   underway: ReadonlySet<string>;
   /** The pod's phase as last computed. */
   phase: string;
-  /** Restart counts that the API's status knows, for containers the engine has forgotten. */
-  restartCounts: ReadonlyMap<string, number>;
+  /** The restart counts of the next attempts by the pod's status, for containers the engine has forgotten. */
+  nextAttempts: ReadonlyMap<string, number>;
+  /** The longest restart back-off of this node. */
+  restartBackoffMsMax: number;
   /** When the agent first saw the pod (`status.startTime`). */
   startTimeMs?: number;
+  /** What the pod's cgroup says; absent without a sandbox. */
+  podCgroup?: LinuxResources;
+  /** When a resize that failed may be tried again. */
+  resizeRetryAtMs?: number;
+  /** What is told of the pod's resize. */
+  resizeConditions?: readonly corev1.PodCondition[];
 }
 
 /** The newest attempt of a container. */

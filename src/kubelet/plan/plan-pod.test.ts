@@ -73,7 +73,8 @@ function observed(more: Partial<PodObservation> = {}): PodObservation {
     killedForRestart: new Set(),
     underway: new Set(),
     phase: "Pending",
-    restartCounts: new Map(),
+    nextAttempts: new Map(),
+    restartBackoffMsMax: 300_000,
     ...more,
   };
 }
@@ -305,6 +306,12 @@ const table: [string, corev1.Pod, PodObservation, string[]][] = [
     ["unmountVolumes"],
   ],
   [
+    "which is tried again after a while when it failed",
+    pod({ deleting: true, containers: [container("a")] }),
+    observed({ sandboxes: [dead], unmountRetryAtMs: now + 500 }),
+    ["wait 500"],
+  ],
+  [
     "and then the rest",
     pod({ deleting: true, containers: [container("a")] }),
     observed({ sandboxes: [dead], volumes: "unmounted" }),
@@ -349,7 +356,7 @@ const table: [string, corev1.Pod, PodObservation, string[]][] = [
   [
     "an ephemeral container that the engine has forgotten does not run again",
     pod({ containers: [container("a")], ephemeralContainers: [container("e")] }),
-    observed({ containers: [attempt("a", "running")], restartCounts: new Map([["e", 0]]) }),
+    observed({ containers: [attempt("a", "running")], nextAttempts: new Map([["e", 1]]) }),
     [],
   ],
   [

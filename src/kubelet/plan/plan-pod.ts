@@ -2,6 +2,8 @@ import { type corev1, isSidecar } from "../../api/index.ts";
 import { planInitContainers } from "./init-containers.ts";
 import { kill, killAll } from "./kill.ts";
 import { newest, type ObservedSandbox, type PodObservation } from "./observation.ts";
+import { planReset } from "./reset.ts";
+import { containerResize, needsResize, resizeRestartMessage } from "./resize.ts";
 import { nextAttempt, restartBackoff, shouldRun } from "./restart.ts";
 import { sandboxNeed } from "./sandbox.ts";
 import { specHash } from "./spec-hash.ts";
@@ -18,7 +20,7 @@ export const deadlineExceededMessage = "Pod was active on the node longer than t
  * SyncTerminatedPod.
  */
 export function planPod(pod: corev1.Pod, observed: PodObservation, nowMs: number): Step[] {
-  const steps = isTerminating(pod, observed) ? planEnd(pod, observed) : planRun(pod, observed, nowMs);
+  const steps = isTerminating(pod, observed) ? planEnd(pod, observed, nowMs) : planRun(pod, observed, nowMs);
   return steps.filter((step) => {
     if (step.do === "pullImage" && observed.imagesAhead.has(step.container)) return false;
     return step.do === "wait" || !observed.underway.has(keyOfStep(step));
@@ -35,7 +37,7 @@ export function isTerminating(pod: corev1.Pod, observed: Pick<PodObservation, "p
 }
 
 /** Stops everything, in order; a deleted pod is then removed. */
-function planEnd(pod: corev1.Pod, observed: PodObservation): Step[] {
+function planEnd(pod: corev1.Pod, observed: PodObservation, nowMs: number): Step[] {
   const kills = killAll(pod, observed, "Terminating");
   if (kills.length > 0) return kills;
   const isStarting = [...observed.underway].some(
@@ -45,8 +47,11 @@ function planEnd(pod: corev1.Pod, observed: PodObservation): Step[] {
   const ready = observed.sandboxes.filter((sandbox) => sandbox.state === "ready");
   if (ready.length > 0) return ready.map(({ id }): Step => ({ do: "stopSandbox", sandboxId: id }));
   const steps: Step[] = [];
-  if (observed.volumes === "mounted") steps.push({ do: "unmountVolumes" });
-  else if (pod.metadata.deletionTimestamp !== undefined) steps.push({ do: "finish" });
+  const { unmountRetryAtMs } = observed;
+  if (observed.volumes === "mounted") {
+    const isLater = unmountRetryAtMs !== undefined && unmountRetryAtMs > nowMs;
+    steps.push(isLater ? { do: "wait", untilMs: unmountRetryAtMs } : { do: "unmountVolumes" });
+  } else if (pod.metadata.deletionTimestamp !== undefined) steps.push({ do: "finish" });
   return steps;
 }
 
@@ -116,10 +121,15 @@ function planContainers(
   sandbox: ObservedSandbox,
   nowMs: number,
 ): Step[] {
-  const steps: Step[] = [...planForgotten(pod, observed, sandbox)];
-  const start = (container: corev1.Container, kind: ContainerKind) =>
-    steps.push(planStart(container, kind, observed, sandbox, nowMs));
+  const resize = planResize(pod, observed, nowMs);
+  const steps: Step[] = [...planForgotten(pod, observed, sandbox), ...(resize ? [resize] : [])];
+  const start = (container: corev1.Container, kind: ContainerKind) => {
+    // A container's share may not pass its pod's: the pod grows before it starts.
+    if (resize?.do !== "resize") steps.push(planStart(container, kind, observed, sandbox, nowMs));
+  };
 
+  const reset = planReset(pod, observed);
+  if (reset) return [...steps, ...reset];
   if (isDone(pod, observed, sandbox)) {
     // All main containers are done: the sidecars are not to hold the pod up.
     // Once they have ended too the phase is final, and the rest follows from that.
@@ -127,11 +137,16 @@ function planContainers(
   }
   const init = planInitContainers(pod, observed);
   if (init.failed) return [...steps, ...killAll(pod, observed, "PodCompleted")];
+  const mains = init.initialized ? planMains(pod, observed) : undefined;
+  if (mains && isEnding(pod, observed, mains.kills)) {
+    // As upstream: what is in its last preStop hook has the sidecars that still run, and none is killed or started.
+    init.start = [];
+    init.kills = [];
+  }
   // They wait for nothing: they may be there to see why the pod does not get on.
   for (const container of (pod.spec!.ephemeralContainers ?? []) as corev1.Container[]) {
     if (shouldRun(pod, container, observed)) start(container, "ephemeral");
   }
-  const mains = init.initialized ? planMains(pod, observed) : undefined;
   steps.push(...init.kills);
   const beingKilled = new Set(
     [...init.kills, ...(mains?.kills ?? [])].map((step) => (step as { container: string }).container),
@@ -141,9 +156,15 @@ function planContainers(
   }
   if (mains) {
     steps.push(...mains.kills);
-    for (const container of mains.start) start(container, "container");
+    for (const container of inTurn(mains.start, pod, observed, nowMs)) start(container, "container");
   }
   return steps;
+}
+
+function planResize(pod: corev1.Pod, observed: PodObservation, nowMs: number): Step | undefined {
+  if (!needsResize(pod, observed)) return undefined;
+  const retryAtMs = observed.resizeRetryAtMs;
+  return retryAtMs !== undefined && retryAtMs > nowMs ? { do: "wait", untilMs: retryAtMs } : { do: "resize" };
 }
 
 /** Every main container has run in this sandbox, has ended, and is not to run again. */
@@ -154,6 +175,23 @@ function isDone(pod: corev1.Pod, observed: PodObservation, sandbox: ObservedSand
       latest?.state === "exited" && latest.sandboxId === sandbox.id && !shouldRun(pod, container, observed)
     );
   });
+}
+
+/** What runs of the main containers is being killed for its probe, or about to be, and none is to run again. */
+function isEnding(pod: corev1.Pod, observed: PodObservation, kills: readonly Step[]): boolean {
+  const isForProbe = (step: Step) =>
+    step.do === "kill" && (step.reason === "LivenessProbe" || step.reason === "StartupProbe");
+  const ends = new Set([...kills.filter(isForProbe).map(keyOfStep), ...observed.underway]);
+  const states = pod.spec!.containers.map((container) => {
+    const latest = newest(observed, container.name);
+    if (latest?.state === "exited") return shouldRun(pod, container, observed) ? "runs" : "ended";
+    const isKilled = latest?.state === "running" && ends.has(`kill/${latest.id}`);
+    const { restartPolicy = pod.spec!.restartPolicy, restartPolicyRules: rules } = container;
+    const isLast =
+      restartPolicy === "Never" && !rules?.length && !observed.killedForRestart.has(latest?.id ?? "");
+    return isKilled && isLast ? "ending" : "runs";
+  });
+  return states.includes("ending") && !states.includes("runs");
 }
 
 /** The main containers, of a pod that has been initialized. */
@@ -192,9 +230,32 @@ function planMains(pod: corev1.Pod, observed: PodObservation) {
       kills.push(
         kill(pod, latest, "StartupProbe", `Container ${container.name} failed startup probe${then}`),
       );
+    } else if (containerResize(pod, container, latest) === "restart") {
+      kills.push(kill(pod, latest, "Resize", resizeRestartMessage(container)));
     } else kept++;
   }
   return { kills, start, kept };
+}
+
+/**
+ * As kubelet, which starts one after the other: no main container before the postStart hook of one ahead of it has run.
+ * One that cannot be started holds up none.
+ */
+function inTurn(
+  start: readonly corev1.Container[],
+  pod: corev1.Pod,
+  observed: PodObservation,
+  nowMs: number,
+): corev1.Container[] {
+  const startsNow = (container: corev1.Container) =>
+    start.includes(container) && restartBackoff(container, observed, nowMs).untilMs === undefined;
+  const waits = (container: corev1.Container) =>
+    container.lifecycle?.postStart !== undefined &&
+    !observed.failures.has(container.name) &&
+    (startsNow(container) || observed.underway.has(`container/${container.name}`));
+  const first = pod.spec!.containers.findIndex(waits);
+  if (first < 0) return [...start];
+  return start.filter((container) => pod.spec!.containers.indexOf(container) <= first);
 }
 
 /** Starting is held back by the volumes, by a failure a moment ago, or by the restart back-off. */

@@ -3,10 +3,9 @@ import { newest, newestExited, type ObservedContainer, type PodObservation } fro
 import { specHash } from "./spec-hash.ts";
 
 /** As kubelet's container back-off: the first restart is immediate, the second waits this long, each later one twice as long. */
-export const restartBackoffInitialMs = 10_000;
-export const restartBackoffMsMax = 300_000;
-/** A container that ran this long starts over with no back-off. */
-export const restartBackoffResetMs = 2 * restartBackoffMsMax;
+const restartBackoffInitialMs = 10_000;
+/** A container that ran this many times the longest back-off starts over with none. */
+const resetFactor = 2;
 
 export function isSidecarOf(spec: corev1.PodSpec, name: string): boolean {
   return (spec.initContainers ?? []).some((container) => container.name === name && isSidecar(container));
@@ -22,7 +21,7 @@ export function shouldRun(pod: corev1.Pod, container: corev1.Container, observed
   const latest = newest(observed, container.name);
   // An ephemeral container runs once, even if the engine has forgotten that it did.
   if (isEphemeral(pod, container.name))
-    return latest ? latest.state === "created" : !observed.restartCounts.has(container.name);
+    return latest ? latest.state === "created" : !observed.nextAttempts.has(container.name);
   if (!latest) return true;
   switch (latest.state) {
     case "running":
@@ -31,7 +30,9 @@ export function shouldRun(pod: corev1.Pod, container: corev1.Container, observed
     case "unknown":
       return true;
     case "exited":
-      return shouldRestart(container, pod.spec!, latest.exitCode ?? 0);
+      return (
+        observed.killedForRestart.has(latest.id) || shouldRestart(container, pod.spec!, latest.exitCode ?? 0)
+      );
   }
 }
 
@@ -55,18 +56,21 @@ export function restartBackoff(
   nowMs: number,
 ): RestartBackoff {
   const last = newestExited(observed, container.name);
-  if (!last || last.specHash !== specHash(container))
-    return { currentMs: 0, nextMs: last ? restartBackoffInitialMs : 0 };
+  const msMax = observed.restartBackoffMsMax;
+  const initialMs = Math.min(restartBackoffInitialMs, msMax);
+  if (!last || last.specHash !== specHash(container)) return { currentMs: 0, nextMs: last ? initialMs : 0 };
   // What ended with its sandbox, as when the node was stopped, did not crash: as after a reboot, it starts at once.
   const isOfThisSandbox = last.sandboxId === observed.sandboxes[0]?.id;
-  if (!isOfThisSandbox) return { currentMs: 0, nextMs: restartBackoffInitialMs };
+  if (!isOfThisSandbox) return { currentMs: 0, nextMs: initialMs };
   const endedAtMs = endOf(last, observed);
   const fresh =
-    last.backoffMs === 0 || (endedAtMs !== undefined && endedAtMs - last.createdAtMs > restartBackoffResetMs);
-  if (fresh) return { currentMs: 0, nextMs: restartBackoffInitialMs };
-  const nextMs = Math.min(last.backoffMs * 2, restartBackoffMsMax);
+    last.backoffMs === 0 || (endedAtMs !== undefined && endedAtMs - last.createdAtMs > resetFactor * msMax);
+  if (fresh) return { currentMs: 0, nextMs: initialMs };
+  const nextMs = Math.min(last.backoffMs * 2, msMax);
   const untilMs = (endedAtMs ?? 0) + last.backoffMs;
-  return untilMs > nowMs
+  // One that has ended in the future: the clock was set back, and how long it has waited is not known.
+  const isAhead = endedAtMs !== undefined && endedAtMs > nowMs;
+  return untilMs > nowMs && !isAhead
     ? { untilMs, currentMs: last.backoffMs, nextMs }
     : { currentMs: last.backoffMs, nextMs };
 }
@@ -80,6 +84,17 @@ function endOf(last: ObservedContainer, observed: PodObservation): number | unde
 export function nextAttempt(name: string, observed: PodObservation): number {
   const latest = newest(observed, name);
   if (latest) return latest.attempt + 1;
-  const known = observed.restartCounts.get(name);
-  return known === undefined ? 0 : known + 1;
+  return observed.nextAttempts.get(name) ?? 0;
+}
+
+/** By container, from the pod's status: which shows of one that is gone from the engine what its next attempt will be. */
+export function nextAttempts(status: corev1.PodStatus): Map<string, number> {
+  const next = new Map<string, number>();
+  for (const list of ["initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses"] as const) {
+    for (const { name, containerID, lastState, restartCount } of status[list] ?? []) {
+      if (containerID) next.set(name, restartCount + 1);
+      else if (lastState?.terminated) next.set(name, restartCount);
+    }
+  }
+  return next;
 }

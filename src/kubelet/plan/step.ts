@@ -4,8 +4,10 @@ export type KillReason =
   | "StartupProbe"
   | "LivenessProbe"
   | "DefinitionChanged"
+  | "Resize"
   | "Unknown"
-  | "PodCompleted";
+  | "PodCompleted"
+  | "RestartAllContainers";
 
 export type ContainerKind = "init" | "sidecar" | "container" | "ephemeral";
 
@@ -36,7 +38,10 @@ export type Step =
       message: string;
       after: readonly string[];
     }
-  | { do: "removeContainer"; containerId: string; container: string }
+  /** Brings cgroups to what the pod was given. */
+  | { do: "resize" }
+  /** Its log goes with it, unless it is to be kept until the pod goes. */
+  | { do: "removeContainer"; containerId: string; container: string; logs?: "keep" }
   /** Fails the pod: it keeps its object, and nothing of it runs on. */
   | { do: "fail"; reason: string; message: string }
   /** Unmounts volumes; the pod will not run again. */
@@ -65,6 +70,7 @@ export function keyOfStep(step: Step): string {
       return `kill/${step.containerId}`;
     case "removeContainer":
       return `remove/${step.containerId}`;
+    case "resize":
     case "fail":
     case "finish":
     case "wait":

@@ -19,15 +19,13 @@ export async function grpcHealth(
   service: string,
   options: { signal: AbortSignal; timeoutText: string },
 ): Promise<GrpcHealth> {
-  const address = `${isIPv6(host) ? `[${host}]` : host}:${port}`;
+  const address = addressOf(host, port);
   const session = http2.connect(`http://${address}`);
   try {
     const connected = await race(session, options.signal);
     if (connected !== true) {
       return options.signal.aborted
-        ? no(
-            `timeout: failed to connect service "${address}" within ${options.timeoutText}: context deadline exceeded`,
-          )
+        ? no(grpcTimeout.unreached(host, port, options.timeoutText))
         : no(`error: failed to connect service at "${address}": ${connected.message}`);
     }
     return await check(session, service, options);
@@ -35,6 +33,14 @@ export async function grpcHealth(
     session.destroy();
   }
 }
+
+const addressOf = (host: string, port: number) => `${isIPv6(host) ? `[${host}]` : host}:${port}`;
+
+export const grpcTimeout = {
+  unreached: (host: string, port: number, timeoutText: string) =>
+    `timeout: failed to connect service "${addressOf(host, port)}" within ${timeoutText}: context deadline exceeded`,
+  unanswered: (timeoutText: string) => `timeout: health rpc did not complete within ${timeoutText}`,
+};
 
 const no = (message: string): GrpcHealth => ({ isServing: false, message });
 
@@ -52,7 +58,7 @@ function check(
   { signal, timeoutText }: { signal: AbortSignal; timeoutText: string },
 ): Promise<GrpcHealth> {
   return new Promise((resolve) => {
-    const timedOut = () => resolve(no(`timeout: health rpc did not complete within ${timeoutText}`));
+    const timedOut = () => resolve(no(grpcTimeout.unanswered(timeoutText)));
     if (signal.aborted) return timedOut();
     signal.addEventListener("abort", timedOut, { once: true });
     const stream = session.request({
@@ -78,7 +84,7 @@ function check(
     });
     stream.on("error", (error) => resolve(no(`error: health rpc probe failed: ${error.message}`)));
     stream.on("end", () => resolve(judge(Buffer.concat(chunks), status)));
-    stream.end(frame(requestMessage(service)));
+    stream.end(checkMessage(service));
   });
 }
 
@@ -94,8 +100,15 @@ function judge(answer: Buffer, status: { code: number; message: string } | undef
     );
   }
   const serving = servingStatuses[servingStatusOf(answer)] ?? "UNKNOWN";
-  return serving === "SERVING" ? { isServing: true } : no(`service unhealthy (responded with "${serving}")`);
+  return isServing(answer) ? { isServing: true } : no(`service unhealthy (responded with "${serving}")`);
 }
+
+/** The request of a check, as gRPC frames it. */
+export const checkMessage = (service: string): Buffer => frame(requestMessage(service));
+
+/** Whether that is what an answer says. */
+export const isServing = (answer: Buffer): boolean =>
+  answer.length >= 5 && servingStatuses[servingStatusOf(answer)] === "SERVING";
 
 /** gRPC's frame: not compressed, length, message. */
 function frame(message: Buffer): Buffer {

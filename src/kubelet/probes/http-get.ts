@@ -11,8 +11,9 @@ export interface HttpAnswer {
 }
 
 /** As `pkg/probe/http`. */
-const bodyBytesMax = 10 * 1_024;
+export const bodyBytesMax = 10 * 1_024;
 const redirectsMax = 10;
+export const redirectCodes: readonly number[] = [301, 302, 303, 307, 308];
 
 /** The number of a port given by number or by the name it has in the container. */
 export function portOf(port: number | string, container: corev1.Container): number {
@@ -49,7 +50,7 @@ export async function httpGet(
   for (let redirects = 0; ; redirects++) {
     const answer = await once(target, headers, options.signal);
     const { location } = answer;
-    const isRedirect = [301, 302, 303, 307, 308].includes(answer.statusCode) && location !== undefined;
+    const isRedirect = redirectCodes.includes(answer.statusCode) && location !== undefined;
     if (!isRedirect) return { ...answer, isForeignRedirect: false };
     const next = new URL(location, target);
     if (next.hostname !== hostname) return { ...answer, isForeignRedirect: true };
@@ -58,7 +59,7 @@ export async function httpGet(
   }
 }
 
-function requestHeaders(given: readonly corev1.HTTPHeader[], userAgent: string): [string, string][] {
+export function requestHeaders(given: readonly corev1.HTTPHeader[], userAgent: string): [string, string][] {
   const names = new Set(given.map(({ name }) => name.toLowerCase()));
   const headers: [string, string][] = given
     .filter(({ name, value }) => !(name.toLowerCase() === "accept" && value === ""))

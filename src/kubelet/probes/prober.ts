@@ -1,11 +1,13 @@
 import type { corev1 } from "../../api/index.ts";
 import type { Clock, Log, Random } from "../../base/index.ts";
-import type { Runtime } from "../../runtime/index.ts";
+import type { Dialer, Runtime } from "../../runtime/index.ts";
 import { type EventSink, podTarget } from "../events.ts";
 import type { ObservedContainer, ProbeVerdict } from "../plan/observation.ts";
+import type { Series } from "../stats/exposition.ts";
 import { containerIdOf } from "../status/container-statuses.ts";
 import type { PodProbes } from "../worker/services.ts";
 import { DueQueue } from "./due-queue.ts";
+import { ProbeCounts } from "./probe-counts.ts";
 import { afterResult, firstState, type ProbeState, type ProbeType } from "./probe-state.ts";
 import { type ProbeOutcome, runProbe } from "./run-probe.ts";
 
@@ -14,6 +16,7 @@ export interface ProberOptions {
   random: Random;
   log: Log;
   runtime: Runtime;
+  dialer: Dialer;
   events: EventSink;
 }
 
@@ -36,6 +39,7 @@ interface Probe {
   type: ProbeType;
   spec: corev1.Probe;
   state: ProbeState;
+  counts: ProbeCounts;
   startedAtMs: number;
   podIp: string | undefined;
   isRunning: boolean;
@@ -103,6 +107,13 @@ export class Prober implements PodProbes {
     return verdict;
   }
 
+  /** How often each probe of what runs has been tried, by result. */
+  get counts(): readonly Series[] {
+    return [...this.#byContainer.values()].flatMap(({ probes }) =>
+      probes.flatMap(({ counts }) => counts.series()),
+    );
+  }
+
   forget(podUid: string): void {
     for (const id of this.#byPod.get(podUid) ?? []) this.#end(id);
     this.#byPod.delete(podUid);
@@ -139,6 +150,7 @@ export class Prober implements PodProbes {
           type,
           spec: probe,
           state: this.#firstState(pod, observed, type, startedAtMs),
+          counts: new ProbeCounts(pod, container.name, shownNames[type]),
           startedAtMs,
           podIp,
           isRunning: false,
@@ -150,13 +162,13 @@ export class Prober implements PodProbes {
     const ids = this.#byPod.get(uid) ?? new Set();
     ids.add(observed.id);
     this.#byPod.set(uid, ids);
-    for (const probe of probes) if (!probe.state.isDone) this.#enqueue(probe, this.#firstDelayMs(probe));
+    for (const probe of probes) if (!probe.state.isDone) this.#enqueueFirst(probe);
   }
 
   /** After a restart of the agent a container that was ready, or had started, still is. */
   #firstState(
     pod: corev1.Pod,
-    { id, name }: ObservedContainer,
+    observed: ObservedContainer,
     type: ProbeType,
     startedAtMs: number,
   ): ProbeState {
@@ -164,7 +176,7 @@ export class Prober implements PodProbes {
     if (startedAtMs >= this.#startMs) return fresh;
     const statuses = [...(pod.status?.containerStatuses ?? []), ...(pod.status?.initContainerStatuses ?? [])];
     const before = statuses.find(
-      (status) => status.name === name && status.containerID === containerIdOf(id),
+      ({ name, containerID }) => name === observed.name && containerID === containerIdOf(observed),
     );
     if (type === "startup" && before?.started) return { ...fresh, verdict: "success", isDone: true };
     if (type === "readiness" && before?.ready) return { ...fresh, verdict: "success" };
@@ -173,17 +185,24 @@ export class Prober implements PodProbes {
 
   #firstDelayMs({ spec, startedAtMs }: Probe): number {
     const { clock, random } = this.#options;
-    const initialMs = startedAtMs + (spec.initialDelaySeconds ?? 0) * 1_000 - clock.now();
+    const delayMs = (spec.initialDelaySeconds ?? 0) * 1_000;
+    // Not longer, where the clock was set back since the start.
+    const initialMs = Math.min(startedAtMs + delayMs - clock.now(), delayMs);
     const periodMs = periodMsOf(spec);
     // As prober: after its own restart the agent spreads the probes of what it finds.
     const isFound = startedAtMs < this.#startMs;
     return Math.max(initialMs, isFound ? random.fraction() * periodMs : 0, 0);
   }
 
-  #enqueue(probe: Probe, delayMs: number): void {
+  #enqueueFirst(probe: Probe): void {
+    probe.isQueued = true;
+    this.#queue.add(probe, this.#firstDelayMs(probe));
+  }
+
+  #enqueueNext(probe: Probe, delayMs: number): void {
     if (probe.isQueued || probe.isEnded) return;
     probe.isQueued = true;
-    this.#queue.add(probe, delayMs);
+    this.#queue.addRoughly(probe, delayMs, periodMsOf(probe.spec));
   }
 
   #end(containerId: string): void {
@@ -207,7 +226,8 @@ export class Prober implements PodProbes {
       if (probe.isEnded) return;
       this.#judge(probe, outcome);
     }
-    if (!probe.state.isDone) this.#enqueue(probe, periodMsOf(probe.spec) - (clock.monotonicMs() - beganMs));
+    if (!probe.state.isDone)
+      this.#enqueueNext(probe, periodMsOf(probe.spec) - (clock.monotonicMs() - beganMs));
   }
 
   #hasStarted({ containerId }: Probe): boolean {
@@ -226,6 +246,7 @@ export class Prober implements PodProbes {
 
   #judge(probe: Probe, outcome: ProbeOutcome): void {
     this.#tell(probe, outcome);
+    probe.counts.count(outcome.outcome);
     if (outcome.outcome === "error") return;
     const before = probe.state.verdict;
     const result = outcome.outcome === "failure" ? "failure" : "success";

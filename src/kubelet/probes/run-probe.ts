@@ -1,12 +1,15 @@
-import { connect } from "node:net";
+import { lookup } from "node:dns/promises";
+import { isIP } from "node:net";
 import type { corev1 } from "../../api/index.ts";
 import type { Clock } from "../../base/index.ts";
-import { type Runtime, RuntimeError } from "../../runtime/index.ts";
+import { type Dialer, type Runtime, RuntimeError } from "../../runtime/index.ts";
 import { expand } from "../container/expansion.ts";
 import { goDuration } from "../status/container-statuses.ts";
 import { messageOf } from "../worker/start-error.ts";
-import { grpcHealth } from "./grpc-health.ts";
-import { httpGet, portOf, urlOf } from "./http-get.ts";
+import { grpcHealth, grpcTimeout } from "./grpc-health.ts";
+import { type HttpAnswer, httpGet, portOf, redirectCodes, urlOf } from "./http-get.ts";
+import { plainCheckOf, plainGrpcHealth } from "./plain-grpc.ts";
+import { type PlainAnswer, plainGet, plainRequestOf } from "./plain-http.ts";
 
 /** What one run of a probe found. `error`: it could not be run, which says nothing of the container. */
 export type ProbeOutcome =
@@ -25,26 +28,43 @@ export interface ProbeTarget {
   podIp: string | undefined;
 }
 
+/** What probes are run with. */
+export interface ProbeMeans {
+  runtime: Runtime;
+  clock: Clock;
+  dialer: Dialer;
+}
+
 /** Runs a probe once, within its timeout. As prober's runProbe. */
 export async function runProbe(
   probe: corev1.Probe,
   target: ProbeTarget,
-  { runtime, clock }: { runtime: Runtime; clock: Clock },
+  means: ProbeMeans,
 ): Promise<ProbeOutcome> {
   const timeoutMs = (probe.timeoutSeconds ?? 1) * 1_000;
-  if (probe.exec) return runExec(probe.exec.command ?? [], target, runtime, timeoutMs);
+  if (probe.exec) return runExec(probe.exec.command ?? [], target, means.runtime, timeoutMs);
+  try {
+    if (probe.httpGet) return await runHttp(probe.httpGet, target, means, timeoutMs);
+    if (probe.tcpSocket) return await runTcp(probe.tcpSocket, target, means, timeoutMs);
+    if (probe.grpc) return await runGrpc(probe.grpc, target, means, timeoutMs);
+  } catch (error) {
+    return { outcome: "error", message: messageOf(error) };
+  }
+  return { outcome: "error", message: `missing probe handler for ${target.container.name}` };
+}
+
+async function within<T>(
+  clock: Clock,
+  timeoutMs: number,
+  task: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
   const over = new AbortController();
   const timer = clock.after(timeoutMs, () => over.abort(new Error("probe timed out")));
   try {
-    if (probe.httpGet) return await runHttp(probe.httpGet, target, over.signal);
-    if (probe.tcpSocket) return await runTcp(probe.tcpSocket, target, over.signal);
-    if (probe.grpc) return await runGrpc(probe.grpc, target, over.signal, goDuration(timeoutMs));
-  } catch (error) {
-    return { outcome: "error", message: messageOf(error) };
+    return await task(over.signal);
   } finally {
     timer.cancel();
   }
-  return { outcome: "error", message: `missing probe handler for ${target.container.name}` };
 }
 
 async function runExec(
@@ -73,26 +93,48 @@ async function runExec(
   }
 }
 
+const noAnswerInTime = "context deadline exceeded (Client.Timeout exceeded while awaiting headers)";
+
 async function runHttp(
   action: corev1.HTTPGetAction,
   { container, podIp }: ProbeTarget,
-  signal: AbortSignal,
+  { clock, dialer }: ProbeMeans,
+  timeoutMs: number,
 ): Promise<ProbeOutcome> {
-  const url = urlOf(action, container, podIp ?? "");
+  const plain = plainRequestOf(action, container, podIp ?? "", probeUserAgent);
+  const url = plain?.url ?? urlOf(action, container, podIp ?? "");
+  const beganMs = clock.monotonicMs();
   try {
-    const answer = await httpGet(url, action.httpHeaders ?? [], { userAgent: probeUserAgent, signal });
-    if (answer.isForeignRedirect)
-      return { outcome: "warning", output: `Probe terminated redirects, Response body: ${answer.body}` };
-    const isGood = answer.statusCode >= 200 && answer.statusCode < 400;
-    return isGood
-      ? { outcome: "success" }
-      : { outcome: "failure", output: `HTTP probe failed with statuscode: ${answer.statusCode}` };
+    const answer = plain && (await plainGet(dialer, plain, timeoutMs));
+    if (plain && !answer) return { outcome: "failure", output: `Get "${url}": ${noAnswerInTime}` };
+    const next = answer && redirectOf(answer, url);
+    const isForeign = next !== undefined && next.hostname !== new URL(url).hostname;
+    if (answer && (!next || isForeign)) return judge({ ...answer, isForeignRedirect: isForeign });
+    // What leads on, is encrypted or names a host takes Node's own client.
+    return await within(clock, timeoutMs - (clock.monotonicMs() - beganMs), async (signal) => {
+      try {
+        const headers = action.httpHeaders ?? [];
+        return judge(await httpGet(next?.href ?? url, headers, { userAgent: probeUserAgent, signal }));
+      } catch (error) {
+        throw signal.aborted ? new Error(noAnswerInTime) : error;
+      }
+    });
   } catch (error) {
-    const why = signal.aborted
-      ? "context deadline exceeded (Client.Timeout exceeded while awaiting headers)"
-      : connectionFailure(error);
-    return { outcome: "failure", output: `Get "${url}": ${why}` };
+    return { outcome: "failure", output: `Get "${url}": ${connectionFailure(error)}` };
   }
+}
+
+function redirectOf({ location, statusCode }: PlainAnswer, url: string): URL | undefined {
+  return location !== undefined && redirectCodes.includes(statusCode) ? new URL(location, url) : undefined;
+}
+
+function judge({ body, isForeignRedirect, statusCode }: HttpAnswer): ProbeOutcome {
+  if (isForeignRedirect)
+    return { outcome: "warning", output: `Probe terminated redirects, Response body: ${body}` };
+  const isGood = statusCode >= 200 && statusCode < 400;
+  return isGood
+    ? { outcome: "success" }
+    : { outcome: "failure", output: `HTTP probe failed with statuscode: ${statusCode}` };
 }
 
 /** As Go words it: clients and tests look for `connection refused`. */
@@ -113,33 +155,55 @@ function connectionFailure(error: unknown): string {
   }
 }
 
-function runTcp(
-  { host, port }: corev1.TCPSocketAction,
+/** By action: the same object each time, as the dialer likes it. Names are looked up each time. */
+const tcpTargets = new WeakMap<corev1.TCPSocketAction, { host: string; port: number }>();
+
+async function runTcp(
+  action: corev1.TCPSocketAction,
   { container, podIp }: ProbeTarget,
-  signal: AbortSignal,
+  { dialer }: ProbeMeans,
+  timeoutMs: number,
 ): Promise<ProbeOutcome> {
-  const to = { host: host || podIp || "", port: portOf(port, container) };
-  return new Promise((resolve) => {
-    const socket = connect(to);
-    const settle = (outcome: ProbeOutcome) => {
-      socket.destroy();
-      resolve(outcome);
-    };
-    socket.once("connect", () => settle({ outcome: "success" }));
-    socket.once("error", (error) => settle({ outcome: "failure", output: connectionFailure(error) }));
-    const timedOut = () =>
-      settle({ outcome: "failure", output: `dial tcp ${to.host}:${to.port}: i/o timeout` });
-    if (signal.aborted) timedOut();
-    else signal.addEventListener("abort", timedOut, { once: true });
-  });
+  const host = action.host || podIp || "";
+  let to = tcpTargets.get(action);
+  if (to?.host !== host) {
+    to = { host: await addressOf(host), port: portOf(action.port, container) };
+    tcpTargets.set(action, to);
+  }
+  try {
+    const end = await dialer.exchange(to, undefined, { timeoutMs });
+    if (end !== "unreached") return { outcome: "success" };
+    return { outcome: "failure", output: `dial tcp ${to.host}:${to.port}: i/o timeout` };
+  } catch (error) {
+    return { outcome: "failure", output: connectionFailure(error) };
+  }
+}
+
+async function addressOf(host: string): Promise<string> {
+  return isIP(host) === 0 ? (await lookup(host)).address : host;
 }
 
 async function runGrpc(
-  { port, service }: corev1.GRPCAction,
-  { podIp }: ProbeTarget,
-  signal: AbortSignal,
-  timeoutText: string,
+  action: corev1.GRPCAction,
+  { podIp = "" }: ProbeTarget,
+  { clock, dialer }: ProbeMeans,
+  timeoutMs: number,
 ): Promise<ProbeOutcome> {
-  const health = await grpcHealth(podIp ?? "", port, service ?? "", { signal, timeoutText });
+  const beganMs = clock.monotonicMs();
+  const { port, service = "" } = action;
+  const check = plainCheckOf(action, podIp);
+  switch (check && (await plainGrpcHealth(dialer, check, timeoutMs))) {
+    case "serving":
+      return { outcome: "success" };
+    case "unreached":
+      return { outcome: "failure", output: grpcTimeout.unreached(podIp, port, goDuration(timeoutMs)) };
+    case "timeout":
+      return { outcome: "failure", output: grpcTimeout.unanswered(goDuration(timeoutMs)) };
+  }
+  // Whatever else went wrong is told by the client that tells it best.
+  const leftMs = timeoutMs - (clock.monotonicMs() - beganMs);
+  const health = await within(clock, leftMs, (signal) =>
+    grpcHealth(podIp, port, service, { signal, timeoutText: goDuration(timeoutMs) }),
+  );
   return health.isServing ? { outcome: "success" } : { outcome: "failure", output: health.message };
 }

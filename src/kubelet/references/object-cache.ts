@@ -28,7 +28,8 @@ interface Entry {
 
 /**
  * The ConfigMaps and Secrets that this node's pods refer to: each watched by itself while a pod uses it (never a whole
- * cluster's), read once, and told of when it changes. As kubelet's watch based manager.
+ * cluster's), read once, and told of when it changes. One that is immutable is read and not watched. As kubelet's watch
+ * based manager.
  */
 export class ObjectCache {
   readonly #transport: Transport;
@@ -66,9 +67,12 @@ export class ObjectCache {
     for (const entry of this.#entries.values()) {
       if (!entry.users.delete(podUid) || entry.users.size > 0) continue;
       entry.linger?.cancel();
-      entry.linger = this.#clock.after(lingerMs, () => {
-        if (entry.users.size === 0) this.#close(entry);
-      });
+      // Nobody would see another of its name.
+      if (isImmutable(entry)) this.#close(entry);
+      else
+        entry.linger = this.#clock.after(lingerMs, () => {
+          if (entry.users.size === 0) this.#close(entry);
+        });
     }
   }
 
@@ -134,7 +138,7 @@ export class ObjectCache {
   }
 
   #watch(entry: Entry, resourceVersion: string, backoff: Backoff): void {
-    if (entry.isClosed) return;
+    if (entry.isClosed || isImmutable(entry)) return;
     let newest = resourceVersion;
     entry.watch = this.#transport.watch(
       {
@@ -151,10 +155,11 @@ export class ObjectCache {
             if (type === "BOOKMARK") continue;
             backoff.reset();
             this.#set(entry, type === "DELETED" ? undefined : object);
+            if (isImmutable(entry)) return entry.watch?.close();
           }
         },
         onClose: (error) => {
-          if (entry.isClosed) return;
+          if (entry.isClosed || isImmutable(entry)) return;
           const expired = isStatus(error, "Expired") || isStatus(error, "Gone");
           this.#clock.after(backoff.next(), () => {
             if (entry.isClosed) return;
@@ -190,3 +195,5 @@ export class ObjectCache {
     if (this.#entries.get(entry.key) === entry) this.#entries.delete(entry.key);
   }
 }
+
+const isImmutable = ({ object }: Entry): boolean => object?.immutable === true;

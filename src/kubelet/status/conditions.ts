@@ -74,6 +74,7 @@ export function initialized(
   spec: corev1.PodSpec,
   statuses: readonly corev1.ContainerStatus[],
   phase: PodPhase,
+  previous: corev1.PodStatus,
 ): Condition {
   const byName = new Map(statuses.map((status) => [status.name, status]));
   const inits = spec.initContainers ?? [];
@@ -90,7 +91,9 @@ export function initialized(
   const ran = statuses.some(({ name, state }) => mains.has(name) && (state?.running || state?.terminated));
   if (ran) return { type, status: "True" };
   const message = sayWhich(unknown, incomplete, "incomplete");
-  return message
+  // A pod is initialized once, even if its init containers run again.
+  const isKept = previous.conditions?.some((before) => before.type === type && before.status === "True");
+  return message && !isKept
     ? { type, status: "False", reason: "ContainersNotInitialized", message }
     : { type, status: "True" };
 }

@@ -1,13 +1,15 @@
-import { type corev1, isSidecar } from "../../api/index.ts";
+import { type corev1, isSidecar, shouldRestart } from "../../api/index.ts";
 import { formatTime } from "../../machinery/index.ts";
+import { asksForRecursion } from "../container/recursive-read-only.ts";
 import { containerSpecOf } from "../plan/kill.ts";
-import { newest, type ObservedContainer, type PodObservation } from "../plan/observation.ts";
+import { newest, type ObservedContainer } from "../plan/observation.ts";
 import { isEphemeral, restartBackoff, shouldRun } from "../plan/restart.ts";
+import { shownResources } from "../resize/actuated.ts";
+import { ofReset, type SeenPod } from "./reset-status.ts";
 
-/** How a container's id is written in a status: `peapod://…`. */
-export const containerIdScheme = "peapod";
-
-export const containerIdOf = (id: string) => `${containerIdScheme}://${id}`;
+/** How a container's id is written in a status: `peapod://…`, or `containerd://…` where that runs it. */
+export const containerIdOf = ({ id, engine = "peapod" }: Pick<ObservedContainer, "id" | "engine">) =>
+  `${engine}://${id}`;
 
 /** Exit code of what was killed from outside, and of what was lost sight of. */
 const exitCodeKilled = 137;
@@ -25,7 +27,7 @@ type Previous = ReadonlyMap<string, corev1.ContainerStatus>;
 export function containerStatuses(
   pod: corev1.Pod,
   specs: readonly corev1.Container[],
-  observed: PodObservation,
+  observed: SeenPod,
   before: readonly corev1.ContainerStatus[],
   nowMs: number,
 ): corev1.ContainerStatus[] {
@@ -63,16 +65,22 @@ function blank(pod: corev1.Pod, spec: corev1.Container): corev1.ContainerStatus 
   };
 }
 
-function volumeMounts(spec: corev1.Container): Pick<corev1.ContainerStatus, "volumeMounts"> {
+/** `made`: as the engine made it. Until then it is told as it is to be. */
+function volumeMounts(
+  spec: corev1.Container,
+  made?: ObservedContainer,
+): Pick<corev1.ContainerStatus, "volumeMounts"> {
   if (!spec.volumeMounts?.length) return {};
+  const isRecursive = (mount: corev1.VolumeMount) =>
+    asksForRecursion(mount) &&
+    (made === undefined || (made.recursivelyReadOnly?.includes(mount.mountPath) ?? false));
   return {
-    volumeMounts: spec.volumeMounts.map(({ name, mountPath, readOnly, recursiveReadOnly }) => ({
-      name,
-      mountPath,
-      ...(readOnly && {
-        readOnly,
-        recursiveReadOnly:
-          recursiveReadOnly === "Enabled" || recursiveReadOnly === "IfPossible" ? "Enabled" : "Disabled",
+    volumeMounts: spec.volumeMounts.map((mount) => ({
+      name: mount.name,
+      mountPath: mount.mountPath,
+      ...(mount.readOnly && {
+        readOnly: true,
+        recursiveReadOnly: isRecursive(mount) ? "Enabled" : "Disabled",
       }),
     })),
   };
@@ -83,10 +91,11 @@ function ofNone(
   pod: corev1.Pod,
   spec: corev1.Container,
   old: corev1.ContainerStatus | undefined,
-  observed: PodObservation,
+  observed: SeenPod,
 ): corev1.ContainerStatus {
   const status = blank(pod, spec);
   if (!old) return completedInit(pod, spec, status, observed);
+  if (observed.reset && !isEphemeral(pod, spec.name)) return { ...status, ...ofReset(spec, old) };
   if (old.state?.terminated) return old;
   const lost = { terminated: { reason: lostReason, message: lostMessage, exitCode: exitCodeKilled } };
   if (old.state?.running && isEphemeral(pod, spec.name)) return { ...old, state: lost };
@@ -104,7 +113,7 @@ function completedInit(
   pod: corev1.Pod,
   spec: corev1.Container,
   status: corev1.ContainerStatus,
-  observed: PodObservation,
+  observed: SeenPod,
 ): corev1.ContainerStatus {
   if (!isInit(pod, spec) || isSidecar(spec)) return status;
   const mains = new Set(pod.spec!.containers.map(({ name }) => name));
@@ -124,21 +133,15 @@ function ofAttempts(
   const state = stateOf(latest, old);
   return {
     ...blank(pod, spec),
+    ...volumeMounts(spec, latest),
     state,
     lastState: earlier ? stateOf(earlier, undefined) : keptLastState(latest, old),
-    restartCount: Math.max(
-      latest.attempt,
-      old?.containerID === containerIdOf(latest.id) ? old.restartCount : 0,
-    ),
+    restartCount: Math.max(latest.attempt, old?.containerID === containerIdOf(latest) ? old.restartCount : 0),
     image: latest.imageName,
     imageID: latest.imageRef,
-    containerID: containerIdOf(latest.id),
-    ...(spec.resources && Object.keys(spec.resources).length > 0
-      ? {
-          resources: spec.resources,
-          ...(spec.resources.requests && { allocatedResources: spec.resources.requests }),
-        }
-      : { resources: {} }),
+    containerID: containerIdOf(latest),
+    resources: shownResources(pod, spec, latest.state === "running" ? latest.actuated : undefined),
+    ...(spec.resources?.requests && { allocatedResources: spec.resources.requests }),
     ...(latest.user && {
       user: {
         linux: {
@@ -157,7 +160,7 @@ function keptLastState(
   old: corev1.ContainerStatus | undefined,
 ): corev1.ContainerState {
   if (!old) return {};
-  if (old.containerID !== containerIdOf(latest.id) && old.state?.terminated)
+  if (old.containerID !== containerIdOf(latest) && old.state?.terminated)
     return { terminated: old.state.terminated };
   return old.lastState?.terminated ? { terminated: old.lastState.terminated } : {};
 }
@@ -177,7 +180,7 @@ function stateOf(
           ...(container.message && { message: container.message }),
           startedAt: formatTime(container.startedAtMs ?? 0),
           finishedAt: formatTime(container.finishedAtMs ?? 0),
-          containerID: containerIdOf(container.id),
+          containerID: containerIdOf(container),
         },
       };
     case "created":
@@ -199,10 +202,10 @@ function withWaiting(
   pod: corev1.Pod,
   spec: corev1.Container,
   status: corev1.ContainerStatus,
-  observed: PodObservation,
+  observed: SeenPod,
   nowMs: number,
 ): corev1.ContainerStatus {
-  if (observed.phase === "Failed" || observed.phase === "Succeeded") return status;
+  if (observed.phase === "Failed" || observed.phase === "Succeeded" || observed.reset) return status;
   // Its pod is done: a sidecar that ended with it is not waited for.
   if (isSidecar(spec) && pod.spec!.containers.every((main) => hasEndedForGood(pod, main, observed)))
     return status;
@@ -210,6 +213,10 @@ function withWaiting(
   if (!shouldRun(pod, spec, observed)) return status;
   const waiting = waitingFor(pod, spec, observed, nowMs);
   if (!waiting) {
+    const ended = status.state?.terminated;
+    // It was killed so as to start again: what its exit code says for itself would be taken for an end for good.
+    if (ended && !shouldRestart(spec, pod.spec!, ended.exitCode))
+      return { ...status, state: blank(pod, spec).state!, lastState: { terminated: ended } };
     // Between the engine's making it and its start, a first attempt is still being created.
     if (status.state?.waiting && !status.state.waiting.reason)
       return { ...status, state: blank(pod, spec).state! };
@@ -222,14 +229,14 @@ function withWaiting(
   };
 }
 
-function hasEndedForGood(pod: corev1.Pod, container: corev1.Container, observed: PodObservation): boolean {
+function hasEndedForGood(pod: corev1.Pod, container: corev1.Container, observed: SeenPod): boolean {
   return newest(observed, container.name)?.state === "exited" && !shouldRun(pod, container, observed);
 }
 
 function waitingFor(
   pod: corev1.Pod,
   spec: corev1.Container,
-  observed: PodObservation,
+  observed: SeenPod,
   nowMs: number,
 ): corev1.ContainerStateWaiting | undefined {
   const failure = observed.failures.get(spec.name);
@@ -237,7 +244,7 @@ function waitingFor(
   const backoff = restartBackoff(containerSpecOf(pod, spec.name) ?? spec, observed, nowMs);
   // While it is being tried again, the old failure stands: nothing better is known.
   if (backoff.untilMs === undefined) return failure && { reason: failure.reason, message: failure.message };
-  return { reason: "CrashLoopBackOff", message: backoffMessage(pod, spec.name, backoff.currentMs) };
+  return { reason: "CrashLoopBackOff", message: backoffMessage(pod, spec.name, backoff) };
 }
 
 /** `name_namespace(uid)`: how kubelet's messages name a pod. */
@@ -245,8 +252,14 @@ export function formatPod({ metadata }: corev1.Pod): string {
   return `${metadata.name}_${metadata.namespace}(${metadata.uid})`;
 }
 
-function backoffMessage(pod: corev1.Pod, container: string, backoffMs: number): string {
-  return `back-off ${goDuration(backoffMs)} restarting failed container=${container} pod=${formatPod(pod)}`;
+/** As kubelet's, and when it will be over. */
+function backoffMessage(
+  pod: corev1.Pod,
+  container: string,
+  { currentMs, untilMs }: { currentMs: number; untilMs?: number },
+): string {
+  const due = untilMs === undefined ? "" : `; next try at ${formatTime(untilMs)}`;
+  return `back-off ${goDuration(currentMs)} restarting failed container=${container} pod=${formatPod(pod)}${due}`;
 }
 
 /** Whole seconds as Go prints a duration: `10s`, `1m20s`, `5m0s`. */
@@ -261,7 +274,7 @@ function withProbes(
   spec: corev1.Container,
   status: corev1.ContainerStatus,
   latest: ObservedContainer | undefined,
-  observed: PodObservation,
+  observed: SeenPod,
   init: boolean,
 ): corev1.ContainerStatus {
   const verdict = latest ? observed.probes.get(latest.id) : undefined;

@@ -1,11 +1,16 @@
-import { computeQosClass, type corev1 } from "../../api/index.ts";
+import { computeQosClass, type corev1, isStaticPod, podLimits, podRequests } from "../../api/index.ts";
 import { formatTime } from "../../machinery/index.ts";
+import { podResources } from "../container/resources.ts";
 import type { PodObservation } from "../plan/observation.ts";
 import { isTerminating } from "../plan/plan-pod.ts";
+import { isPodCgroupBehind } from "../plan/resize.ts";
 import { sandboxNeed } from "../plan/sandbox.ts";
 import { type Condition, containersReady, initialized, kubeletConditions, ready } from "./conditions.ts";
 import { containerStatuses } from "./container-statuses.ts";
+import { withMessagesCut } from "./message-limits.ts";
 import { type PodPhase, podPhase } from "./phase.ts";
+import { allContainersRestarting, isResetting, type SeenPod } from "./reset-status.ts";
+import { terminated } from "./terminated.ts";
 
 /** What of the node stands in a pod's status. */
 export interface NodeAddresses {
@@ -17,6 +22,15 @@ export interface PodVerdict {
   phase: "Failed";
   reason: string;
   message: string;
+  /**
+   * It is Succeeded all the same where all of its containers end well, and says no reason then. As upstream, of what the
+   * node ends: evicted, preempted or shut down.
+   */
+  unlessItEndsWell?: true;
+  /** Its containers get no more time to end than this, whatever the pod asks for. */
+  graceS?: number;
+  /** What disrupts it, for its DisruptionTarget condition. */
+  disruption?: { reason: string; message: string };
 }
 
 /**
@@ -31,18 +45,17 @@ export function podStatus(
   nowMs: number,
   verdict?: PodVerdict,
 ): corev1.PodStatus {
-  const spec = pod.spec!;
-  const seen = verdict ? { ...observed, phase: verdict.phase } : observed;
-  const inits = containerStatuses(
-    pod,
-    spec.initContainers ?? [],
-    seen,
-    previous.initContainerStatuses ?? [],
-    nowMs,
-  );
-  const mains = containerStatuses(pod, spec.containers, seen, previous.containerStatuses ?? [], nowMs);
-  mains.sort((a, b) => (a.name < b.name ? -1 : 1));
-  const ephemeral = ephemeralStatuses(pod, seen, previous.ephemeralContainerStatuses ?? [], nowMs);
+  const seen: SeenPod = {
+    ...observed,
+    ...(verdict && { phase: verdict.phase }),
+    ...(isResetting(pod, observed, previous) && { reset: "underway" as const }),
+  };
+  const made = statusesOf(pod, seen, previous, nowMs);
+  const [inits, mains, ephemeral] = withMessagesCut([
+    made.inits,
+    made.mains,
+    ephemeralStatuses(pod, seen, previous.ephemeralContainerStatuses ?? [], nowMs),
+  ]) as [corev1.ContainerStatus[], corev1.ContainerStatus[], corev1.ContainerStatus[]];
   const phase = settledPhase(pod, seen, previous, [...mains, ...inits], verdict);
   // As kubelet: a final phase is told only once nothing of the pod runs any more.
   const isEarly = isFinal(phase) && !isFinal(previous.phase) && !isStopped(observed);
@@ -54,7 +67,7 @@ export function podStatus(
   return {
     ...(generation !== undefined && { observedGeneration: generation }),
     phase: shown,
-    ...(verdict && !isEarly
+    ...(verdict && shown === verdict.phase && !isEarly
       ? { reason: verdict.reason, message: verdict.message }
       : samePhase
         ? {
@@ -62,7 +75,17 @@ export function podStatus(
             ...(previous.message && { message: previous.message }),
           }
         : {}),
-    conditions: conditions(pod, seen, previous, phase, [...inits, ...mains], nowMs),
+    conditions: [
+      ...conditions(
+        pod,
+        seen,
+        { ...previous, conditions: disrupted(pod, previous, isEarly ? undefined : verdict, nowMs) },
+        phase,
+        [...inits, ...mains],
+        nowMs,
+      ),
+      ...(isFinal(phase) ? [] : (observed.resizeConditions ?? [])),
+    ],
     ...(previous.nominatedNodeName && { nominatedNodeName: previous.nominatedNodeName }),
     ...(node.hostIps[0] && { hostIP: node.hostIps[0], hostIPs: node.hostIps.map((ip) => ({ ip })) }),
     ...(ips[0] && { podIP: ips[0], podIPs: ips.map((ip) => ({ ip })) }),
@@ -71,7 +94,49 @@ export function podStatus(
     containerStatuses: mains,
     ...(ephemeral.length > 0 && { ephemeralContainerStatuses: ephemeral }),
     qosClass: previous.qosClass ?? computeQosClass(pod.spec!),
+    ...podLevelResources(pod, observed, previous),
   };
+}
+
+/** Of the init containers, in their order, and of the main ones, by name. */
+function statusesOf(pod: corev1.Pod, observed: SeenPod, previous: corev1.PodStatus, nowMs: number) {
+  const { initContainers = [], containers } = pod.spec!;
+  const { initContainerStatuses = [], containerStatuses: before = [] } = previous;
+  const inits = containerStatuses(pod, initContainers, observed, initContainerStatuses, nowMs);
+  const mains = containerStatuses(pod, containers, observed, before, nowMs);
+  mains.sort((a, b) => (a.name < b.name ? -1 : 1));
+  return isOver(pod, observed) ? terminated(pod.spec!, inits, mains) : { inits, mains };
+}
+
+/** Nothing of the pod will run any more. A static pod's end is its file's affair. */
+const isOver = (pod: corev1.Pod, observed: PodObservation) =>
+  isTerminating(pod, observed) && isStopped(observed) && !isStaticPod(pod);
+
+/** What the pod was given as a whole, and what of it its cgroup says; until that says it, what it said before. */
+function podLevelResources(
+  pod: corev1.Pod,
+  observed: PodObservation,
+  previous: corev1.PodStatus,
+): Pick<corev1.PodStatus, "allocatedResources" | "resources"> {
+  const spec = pod.spec!;
+  const allocated = podRequests(spec);
+  const requests = pickCompute(allocated);
+  const all = podLimits(spec);
+  const { cpuQuotaUs, memoryLimitBytes } = podResources(pod);
+  const limits = pickCompute({
+    ...(cpuQuotaUs !== undefined && { cpu: all.cpu }),
+    ...(memoryLimitBytes !== undefined && { memory: all.memory }),
+  });
+  const resources =
+    isPodCgroupBehind(pod, observed) && previous.resources
+      ? previous.resources
+      : { ...(limits && { limits }), ...(requests && { requests }) };
+  return { ...(Object.keys(allocated).length > 0 && { allocatedResources: allocated }), resources };
+}
+
+function pickCompute({ cpu, memory }: { cpu?: string; memory?: string }): Record<string, string> | undefined {
+  const picked = { ...(cpu !== undefined && { cpu }), ...(memory !== undefined && { memory }) };
+  return Object.keys(picked).length > 0 ? picked : undefined;
 }
 
 /** By name; as kubelet's, they have no probes, and so are never called started or ready. */
@@ -92,12 +157,14 @@ const isFinal = (phase: string | undefined) => phase === "Succeeded" || phase ==
 /** A final phase is never left again. */
 function settledPhase(
   pod: corev1.Pod,
-  observed: PodObservation,
+  observed: SeenPod,
   previous: corev1.PodStatus,
   statuses: readonly corev1.ContainerStatus[],
   verdict: PodVerdict | undefined,
 ): PodPhase {
-  for (const phase of [verdict?.phase, pod.status?.phase, previous.phase]) {
+  const ended = isOver(pod, observed);
+  const said = verdict?.unlessItEndsWell && ended ? undefined : verdict?.phase;
+  for (const phase of [said, pod.status?.phase, previous.phase]) {
     if (phase && isFinal(phase)) return phase;
   }
   const mains = new Set(pod.spec!.containers.map(({ name }) => name));
@@ -105,8 +172,12 @@ function settledPhase(
   const ran = observed.containers.some(
     ({ name, sandboxId, state }) => mains.has(name) && sandboxId === current && state !== "created",
   );
-  const ended = isTerminating(pod, observed) && isStopped(observed);
-  return podPhase(pod.spec!, statuses, { ended, initialized: ran });
+  const toRestart = new Set(
+    observed.containers.filter(({ id }) => observed.killedForRestart.has(id)).map(({ name }) => name),
+  );
+  const phase = podPhase(pod.spec!, statuses, { ended, initialized: ran, reset: observed.reset, toRestart });
+  // As kubelet: what ends without having run has failed.
+  return ended && !isFinal(phase) ? "Failed" : phase;
 }
 
 /** Nothing of the pod runs, and nothing is being started. */
@@ -134,7 +205,7 @@ function podIps(
 
 function conditions(
   pod: corev1.Pod,
-  observed: PodObservation,
+  observed: SeenPod,
   previous: corev1.PodStatus,
   phase: PodPhase,
   statuses: readonly corev1.ContainerStatus[],
@@ -148,12 +219,32 @@ function conditions(
   const containers = containersReady(spec, statuses, phase);
   const own: Condition[] = [
     { type: "PodReadyToStartContainers", status: isReadyToStart(pod, observed) ? "True" : "False" },
-    initialized(spec, statuses, phase),
+    initialized(spec, statuses, phase, previous),
     ready(spec, containers, others),
     containers,
     { type: "PodScheduled", status: "True" },
   ];
+  const restarting = allContainersRestarting(pod, observed, phase);
+  if (restarting) own.push(restarting);
   return [...others, ...own.map((condition) => withTransition(pod, condition, previous, nowMs))];
+}
+
+/** The conditions so far, and that the pod was disrupted; told, as its phase, once nothing of it runs. */
+function disrupted(
+  pod: corev1.Pod,
+  { conditions: before = [] }: corev1.PodStatus,
+  verdict: PodVerdict | undefined,
+  nowMs: number,
+): corev1.PodCondition[] {
+  if (!verdict?.disruption) return before;
+  const type = "DisruptionTarget";
+  const condition = withTransition(
+    pod,
+    { type, status: "True", ...verdict.disruption },
+    { conditions: before },
+    nowMs,
+  );
+  return [...before.filter((other) => other.type !== type), condition];
 }
 
 function isReadyToStart(pod: corev1.Pod, observed: PodObservation): boolean {

@@ -14,6 +14,8 @@ const owned = [
   "initContainerStatuses",
   "containerStatuses",
   "ephemeralContainerStatuses",
+  "allocatedResources",
+  "resources",
 ] as const;
 
 /** Lists that a strategic merge patch would merge by `ip`: replaced as a whole. */
@@ -43,11 +45,15 @@ export function statusPatch(
   const changed = conditions.filter(
     (condition) => !same(stripped(before.get(condition.type)), stripped(condition)),
   );
-  if (changed.length > 0) {
-    patch.conditions = changed.map((condition) => ({
-      ...condition,
-      ...cleared(before.get(condition.type), condition),
-    }));
+  const wantedTypes = new Set(conditions.map(({ type }) => type));
+  const ended = [...before.keys()].filter(
+    (type) => kubeletConditions.includes(type) && !wantedTypes.has(type),
+  );
+  if (changed.length > 0 || ended.length > 0) {
+    patch.conditions = [
+      ...changed.map((condition) => ({ ...condition, ...cleared(before.get(condition.type), condition) })),
+      ...ended.map((type) => ({ type, $patch: "delete" })),
+    ];
   }
   return Object.keys(patch).length > 0 ? patch : undefined;
 }

@@ -1,9 +1,11 @@
 import type { corev1 } from "../../api/index.ts";
 import type { Clock, Log } from "../../base/index.ts";
-import { pods, type Transport } from "../../client/index.ts";
+import { patchPodStatus, pods, type Transport } from "../../client/index.ts";
 import { isStatus, StatusError } from "../../machinery/index.ts";
+import type { Series } from "../stats/exposition.ts";
 import { Backoff } from "../worker/backoff.ts";
 import type { PodStatuses } from "../worker/services.ts";
+import { ContainerEnds } from "./container-ends.ts";
 import { statusPatch } from "./status-patch.ts";
 
 const writeBackoff = { initialMs: 100, capMs: 10_000 };
@@ -34,6 +36,7 @@ export class StatusWriter implements PodStatuses {
   readonly #log: Log;
   readonly #signal: AbortSignal;
   readonly #entries = new Map<string, Entry>();
+  readonly #ends = new ContainerEnds();
 
   constructor(options: { transport: Transport; clock: Clock; log: Log; signal: AbortSignal }) {
     this.#transport = options.transport;
@@ -45,8 +48,13 @@ export class StatusWriter implements PodStatuses {
   set(pod: corev1.Pod, status: corev1.PodStatus): void {
     const entry = this.#entryOf(pod);
     this.#see(entry, pod);
+    this.#ends.see(entry.wanted, status);
     entry.wanted = status;
     this.#write(entry);
+  }
+
+  get containerEnds(): readonly Series[] {
+    return this.#ends.series;
   }
 
   async flushed(podUid: string): Promise<void> {
@@ -120,7 +128,7 @@ export class StatusWriter implements PodStatuses {
       const patch = statusPatch(entry.written, wanted);
       if (!patch || entry.isGone || this.#signal.aborted) return;
       try {
-        const { object } = await this.#patch(entry.pod, patch);
+        const object = await patchPodStatus(this.#transport, entry.pod, patch, this.#signal);
         entry.backoff.reset();
         entry.written = object?.status ?? wanted;
         entry.revision = Math.max(entry.revision, Number(object?.metadata?.resourceVersion ?? 0));
@@ -140,19 +148,6 @@ export class StatusWriter implements PodStatuses {
         await this.#clock.sleep(entry.backoff.next(), this.#signal).catch(() => {});
       }
     }
-  }
-
-  #patch(pod: corev1.Pod, status: Record<string, unknown>) {
-    const { name, namespace, uid } = pod.metadata;
-    return this.#transport.request({
-      verb: "patch",
-      resource: pods,
-      subresource: "status",
-      namespace,
-      name,
-      patch: { type: "strategic", body: { metadata: { uid }, status } },
-      signal: this.#signal,
-    });
   }
 }
 

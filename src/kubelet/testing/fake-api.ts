@@ -117,12 +117,13 @@ export class FakeApi implements Transport {
 
   #patch({ patch, resource, name }: ApiRequest, existing: KubeObject): KubeObject {
     const { metadata, ...body } = patch!.body as { metadata?: { uid?: string } };
-    if (metadata?.uid && metadata.uid !== existing.metadata.uid) {
-      throw conflict(resource, name!, `Precondition failed: UID in precondition: ${metadata.uid}`);
+    const { uid, ...changed } = metadata ?? {};
+    if (uid && uid !== existing.metadata.uid) {
+      throw conflict(resource, name!, `Precondition failed: UID in precondition: ${uid}`);
     }
     const { group, version } = resource;
     const type = builtinSchemas.kind(group, version, existing.kind)!;
-    const merged = strategicMergePatch(type, existing, metadata ? body : patch!.body, builtinSchemas);
+    const merged = strategicMergePatch(type, existing, { ...body, metadata: changed }, builtinSchemas);
     return this.put(resource.resource, merged);
   }
 

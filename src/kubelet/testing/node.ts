@@ -5,10 +5,13 @@ import type { corev1 } from "../../api/index.ts";
 import { type Clock, SeededRandom, SystemClock, silentLog } from "../../base/index.ts";
 import { pods } from "../../client/index.ts";
 import { SimulatedRuntime } from "../../runtime/index.ts";
+import type { KubeletConfig } from "../config/fields.ts";
+import { defaultConfig } from "../config/read-config.ts";
 import type { EventSink } from "../events.ts";
 import { createKubelet, type Kubelet } from "../kubelet.ts";
-import type { Mounter } from "../volumes/mounter.ts";
 import { FakeApi } from "./fake-api.ts";
+import { UsageTable } from "./usage-table.ts";
+import { withoutMounts } from "./without-mounts.ts";
 
 /** Far more than any wait of a test should take. */
 const patienceMs = 10_000;
@@ -18,6 +21,7 @@ export interface SeenEvent {
   message: string;
   type: string;
   fieldPath?: string;
+  annotations?: Readonly<Record<string, string>>;
 }
 
 type PodDraft = Partial<corev1.PodSpec> & {
@@ -34,11 +38,17 @@ export class TestNode implements AsyncDisposable {
   readonly dir: string;
   readonly pods = pods;
   readonly seen: SeenEvent[] = [];
+  readonly usage = new UsageTable();
+  /** What it is configured with from its next start on. */
+  config: KubeletConfig = { ...defaultConfig(), maxPods: 1_000 };
+  /** The directory of static pods. */
+  readonly manifests: string;
   kubelet!: Kubelet;
   #ended = new AbortController();
 
   constructor(dir: string, clock: Clock) {
     this.dir = dir;
+    this.manifests = join(dir, "manifests");
     this.clock = clock;
     this.api = new FakeApi(clock);
     this.runtime = new SimulatedRuntime({ clock, random: new SeededRandom(1) });
@@ -48,6 +58,8 @@ export class TestNode implements AsyncDisposable {
     this.#ended = new AbortController();
     const events: EventSink = {
       event: ({ fieldPath }, type, reason, message) => this.seen.push({ type, reason, message, fieldPath }),
+      annotatedEvent: ({ fieldPath }, annotations, type, reason, message) =>
+        this.seen.push({ type, reason, message, fieldPath, annotations }),
     };
     this.kubelet = createKubelet({
       nodeName: "node-1",
@@ -59,10 +71,12 @@ export class TestNode implements AsyncDisposable {
       random: new SeededRandom(2),
       log: silentLog,
       nodeIps: ["192.0.2.1"],
-      podsMax: 1_000,
+      config: this.config,
+      usage: this.usage,
       resolvConf: "nameserver 192.0.2.53\n",
       kubernetesService: { host: "10.96.0.1", port: 443 },
       mounter: withoutMounts,
+      manifestsDir: this.manifests,
     });
     await this.kubelet.start(this.#ended.signal);
   }
@@ -141,21 +155,14 @@ export class TestNode implements AsyncDisposable {
   }
 }
 
-/** Folders stand for mounts. */
-const withoutMounts: Mounter = {
-  mountTmpfs: async () => {},
-  bind: async () => {
-    throw new Error("no mounts in this test");
-  },
-  unmount: async () => {},
-  mountsBelow: async () => [],
-};
-
-export async function startNode(options: { clock?: Clock } = {}): Promise<TestNode> {
+export async function startNode(
+  options: { clock?: Clock; config?: Partial<KubeletConfig> } = {},
+): Promise<TestNode> {
   const node = new TestNode(
     await mkdtemp(join(tmpdir(), "peapod-kubelet-")),
     options.clock ?? new SystemClock(),
   );
+  node.config = { ...node.config, ...options.config };
   await node.start();
   return node;
 }

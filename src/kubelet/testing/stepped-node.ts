@@ -1,5 +1,6 @@
 import type { corev1 } from "../../api/index.ts";
 import { SteppedClock } from "../../base/index.ts";
+import type { KubeletConfig } from "../config/fields.ts";
 import { startNode, type TestNode } from "./node.ts";
 
 export const isReady = ({ status }: corev1.Pod) =>
@@ -13,8 +14,10 @@ export const condition = (pod: corev1.Pod, type: string) =>
   pod.status?.conditions?.find((c) => c.type === type);
 
 /** A node whose time stands still. */
-export async function steppedNode(): Promise<TestNode & { clock: SteppedClock }> {
-  return (await startNode({ clock: new SteppedClock() })) as TestNode & { clock: SteppedClock };
+export async function steppedNode(
+  config: Partial<KubeletConfig> = {},
+): Promise<TestNode & { clock: SteppedClock }> {
+  return (await startNode({ clock: new SteppedClock(), config })) as TestNode & { clock: SteppedClock };
 }
 
 export const remove = (node: TestNode, name: string, gracePeriodSeconds?: number) =>

@@ -31,19 +31,30 @@ test("no subPath leads out of its volume, by whatever links", () =>
     await mkdir(join(root, "inside", "deep"), { recursive: true });
     await writeFile(join(folder, "secret"), "");
     await symlink("inside", join(root, "relative"));
-    await symlink("/inside/deep", join(root, "absolute"));
-    await symlink("../../../../../../etc", join(root, "escape"));
+    await symlink(join(root, "inside/deep"), join(root, "absolute"));
+    await symlink("/bin", join(root, "absolute-escape"));
+    await symlink("../", join(root, "escape"));
+    await symlink("../secret", join(root, "inside/near-escape"));
     await symlink("loop", join(root, "loop"));
     assert.equal(await placeOf(root, "inside/deep"), join(root, "inside/deep"));
     assert.equal(await placeOf(root, "relative/deep"), join(root, "inside/deep"));
-    assert.equal(
-      await placeOf(root, "absolute"),
-      join(root, "inside/deep"),
-      "an absolute link is of the volume's root",
-    );
-    await assert.rejects(placeOf(root, "escape"), /ENOENT/);
+    assert.equal(await placeOf(root, "absolute"), join(root, "inside/deep"));
+    // Not even made: the folder it names would be another than the link means.
+    for (const path of ["escape", "escape/made", "absolute-escape", "absolute-escape/made"])
+      await assert.rejects(placeOf(root, path, 0o777), /leads out of the volume/, path);
+    await assert.rejects(placeOf(root, "inside/near-escape"), /ENOENT/);
     await assert.rejects(placeOf(root, "loop"), /too many links/);
     await assert.rejects(placeOf(root, "absent"), /ENOENT/);
+    for (const [name, target] of [
+      ["nowhere", "absent/deep"],
+      ["nowhere-absolute", join(root, "absent")],
+    ]) {
+      await symlink(target!, join(root, name!));
+      for (const path of [name!, `${name}/made`])
+        await assert.rejects(placeOf(root, path, 0o777), /ENOENT/, path);
+    }
+    await assert.rejects(stat(join(root, "absent")), /ENOENT/);
+    assert.equal(await placeOf(root, "relative/made", 0o777), join(root, "inside/made"));
     assert.equal(await placeOf(root, "made/anew", 0o2777), join(root, "made/anew"));
     assert.equal((await stat(join(root, "made/anew"))).mode & 0o7777, 0o2777);
   }));

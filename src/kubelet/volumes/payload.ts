@@ -97,7 +97,7 @@ function downwardFiles(
           (pod.status?.podIPs ?? []).map(({ ip }) => ip!),
           node,
         )
-      : resourceValue(resourceFieldRef!, containerOf(pod, resourceFieldRef!.containerName), node);
+      : resourceValue(resourceFieldRef!, containerOf(pod, resourceFieldRef!.containerName), pod, node);
     files.set(path, { data: Buffer.from(text), mode: own ?? mode });
   }
   return files;

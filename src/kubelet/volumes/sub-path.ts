@@ -6,6 +6,15 @@ import type { MountedVolume } from "../worker/services.ts";
 import type { Mounter } from "./mounter.ts";
 import { openBelow } from "./open-below.ts";
 
+/** @throws for one that could lead out of its volume */
+export function checkedSubPath(subPath: string): string {
+  if (subPath.startsWith("/")) throw new Error(`error SubPath \`${subPath}\` must not be an absolute path`);
+  if (subPath.split("/").includes("..")) {
+    throw new Error(`unable to provision SubPath \`${subPath}\`: must not contain '..'`);
+  }
+  return subPath;
+}
+
 export interface SubPathMount {
   pod: corev1.Pod;
   container: string;
@@ -32,10 +41,7 @@ export class SubPaths {
   }
 
   async prepare({ pod, container, index, volume, volumeName, subPath }: SubPathMount): Promise<string> {
-    if (subPath.startsWith("/")) throw new Error(`error SubPath \`${subPath}\` must not be an absolute path`);
-    if (subPath.split("/").includes("..")) {
-      throw new Error(`unable to provision SubPath \`${subPath}\`: must not contain '..'`);
-    }
+    checkedSubPath(subPath);
     const target = join(
       this.#podsDir,
       pod.metadata.uid!,

@@ -8,10 +8,16 @@ const renewAfterFraction = 0.8;
 const renewAfterMsMax = 24 * 3_600_000;
 const expirationSDefault = 3_600;
 
-interface Token {
+export interface BoundToken {
   text: string;
+  expirationTimestamp: string;
+}
+
+interface Token extends BoundToken {
   renewAtMs: number;
 }
+
+export type TokenWish = Pick<corev1.ServiceAccountTokenProjection, "audience" | "expirationSeconds">;
 
 /** Bound service account tokens of this node's pods, kept until they are due for renewal. */
 export class TokenManager {
@@ -24,18 +30,22 @@ export class TokenManager {
     this.#clock = options.clock;
   }
 
-  async token(pod: corev1.Pod, projection: corev1.ServiceAccountTokenProjection): Promise<string> {
-    const key = keyOf(pod, projection);
+  async token(pod: corev1.Pod, wish: TokenWish): Promise<string> {
+    return (await this.boundToken(pod, wish)).text;
+  }
+
+  async boundToken(pod: corev1.Pod, wish: TokenWish): Promise<BoundToken> {
+    const key = keyOf(pod, wish);
     const kept = await this.#tokens.get(key)?.catch(() => undefined);
-    if (kept && kept.renewAtMs > this.#clock.now()) return kept.text;
-    const request = this.#request(pod, projection);
+    if (kept && kept.renewAtMs > this.#clock.now()) return kept;
+    const request = this.#request(pod, wish);
     this.#tokens.set(key, request);
     try {
-      return (await request).text;
+      return await request;
     } catch (error) {
       this.#tokens.delete(key);
       // An old one that still works is better than none.
-      if (kept) return kept.text;
+      if (kept) return kept;
       throw error;
     }
   }
@@ -53,10 +63,7 @@ export class TokenManager {
     for (const key of this.#tokens.keys()) if (key.startsWith(`${podUid}/`)) this.#tokens.delete(key);
   }
 
-  async #request(
-    pod: corev1.Pod,
-    { audience, expirationSeconds }: corev1.ServiceAccountTokenProjection,
-  ): Promise<Token> {
+  async #request(pod: corev1.Pod, { audience, expirationSeconds }: TokenWish): Promise<Token> {
     const { name, namespace, uid } = pod.metadata;
     const expirationS = expirationSeconds ?? expirationSDefault;
     const nowMs = this.#clock.now();
@@ -79,9 +86,13 @@ export class TokenManager {
     });
     const { token, expirationTimestamp } = (object as authenticationv1.TokenRequest).status!;
     const lifeMs = (parseTime(expirationTimestamp!) ?? nowMs + expirationS * 1_000) - nowMs;
-    return { text: token!, renewAtMs: nowMs + Math.min(lifeMs * renewAfterFraction, renewAfterMsMax) };
+    return {
+      text: token!,
+      expirationTimestamp: expirationTimestamp!,
+      renewAtMs: nowMs + Math.min(lifeMs * renewAfterFraction, renewAfterMsMax),
+    };
   }
 }
 
-const keyOf = (pod: corev1.Pod, { audience, expirationSeconds }: corev1.ServiceAccountTokenProjection) =>
+const keyOf = (pod: corev1.Pod, { audience, expirationSeconds }: TokenWish) =>
   `${pod.metadata.uid}/${audience ?? ""}/${expirationSeconds ?? expirationSDefault}`;

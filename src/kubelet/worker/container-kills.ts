@@ -1,6 +1,6 @@
 import type { corev1 } from "../../api/index.ts";
 import { podTarget } from "../events.ts";
-import { killGraceS } from "../plan/kill.ts";
+import { containerSpecOf, killGraceS } from "../plan/kill.ts";
 import type { PodObservation } from "../plan/observation.ts";
 import { ContainerKill, type KillStep } from "./kill-container.ts";
 import type { PodServices } from "./services.ts";
@@ -59,11 +59,7 @@ export class ContainerKills {
     const { clock, events } = this.#services;
     const kill = new ContainerKill(this.#services, step);
     this.#kills.set(step.containerId, kill);
-    const isForRestart =
-      step.reason === "LivenessProbe" ||
-      step.reason === "StartupProbe" ||
-      step.reason === "DefinitionChanged";
-    if (isForRestart) this.#forRestart.add(step.containerId);
+    if (isForRestart(step, this.#pod.pod())) this.#forRestart.add(step.containerId);
     try {
       await kill.run(this.#pod.pod(), this.#pod.podIp(), (signal) => this.#untilEnded(step.after, signal));
     } catch (error) {
@@ -89,4 +85,11 @@ export class ContainerKills {
       });
     }
   }
+}
+
+/** As kubelet: what changed, or is resized, is replaced whatever the policy; what failed its probe, unless it is never to restart. */
+function isForRestart({ container, reason }: KillStep, pod: corev1.Pod): boolean {
+  if (reason === "DefinitionChanged" || reason === "Resize") return true;
+  if (reason !== "LivenessProbe" && reason !== "StartupProbe") return false;
+  return (containerSpecOf(pod, container)?.restartPolicy ?? pod.spec!.restartPolicy) !== "Never";
 }

@@ -6,6 +6,7 @@ import type { PodObservation, StartFailure } from "../plan/observation.ts";
 import type { Step } from "../plan/step.ts";
 import { formatPod } from "../status/container-statuses.ts";
 import type { KillStep } from "./kill-container.ts";
+import { RetryTime } from "./retry-time.ts";
 import type { MountedVolumes, PodServices } from "./services.ts";
 import { failingAs, messageOf, StartError } from "./start-error.ts";
 
@@ -26,20 +27,27 @@ export interface StartingPod {
   kill(step: KillStep): Promise<void>;
 }
 
+interface StartImages {
+  image: Image;
+  /** By volume. */
+  volumes: ReadonlyMap<string, Image>;
+}
+
 /**
  * The starts of one pod's containers: pull, configure, create, start, postStart. What keeps a container from starting
  * is remembered until it has started; losing that costs one more try. As kuberuntime's startContainer.
  */
 export class ContainerStarts {
-  readonly #failures = new Map<string, StartFailure>();
+  readonly #failures = new Map<string, { reason: string; message: string; retry: RetryTime }>();
   readonly #services: PodServices;
   readonly #pod: StartingPod;
   /** Pulled, or being pulled, before the start's turn; by container. */
-  readonly #images = new Map<string, Promise<Image>>();
+  readonly #images = new Map<string, Promise<StartImages>>();
   /** Started, and its postStart hook not done: not yet shown as running. */
   readonly #hooked = new Set<string>();
   /** Whose image is there, and which will have been started in a moment. */
   readonly #creating = new Set<string>();
+  #hasFailed = false;
 
   constructor(services: PodServices, pod: StartingPod) {
     this.#services = services;
@@ -48,7 +56,13 @@ export class ContainerStarts {
 
   /** By container. */
   get failures(): ReadonlyMap<string, StartFailure> {
-    return this.#failures;
+    const nowMs = this.#services.clock.now();
+    return new Map(
+      [...this.#failures].map(([name, { reason, message, retry }]) => [
+        name,
+        { reason, message, retryAtMs: retry.untilMs ?? nowMs },
+      ]),
+    );
   }
 
   imagesAhead(): ReadonlySet<string> {
@@ -66,21 +80,30 @@ export class ContainerStarts {
 
   /** The outcome is kept for the start, which shows a failure. */
   async pullAhead(name: string): Promise<void> {
-    const pull = this.#services.images.ensure(
-      this.#pod.pod(),
-      containerSpecOf(this.#pod.pod(), name)!,
-      this.#pod.signal,
-    );
+    const pull = this.#ensureImages(containerSpecOf(this.#pod.pod(), name)!);
     this.#images.set(name, pull);
     try {
       await pull;
     } catch (error) {
       this.#images.delete(name);
+      this.#services.counts.containerStarts(this.#pod.pod(), name);
       this.#failed(name, error);
     }
   }
 
+  /** The container's own image, and those it mounts. */
+  async #ensureImages(spec: corev1.Container): Promise<StartImages> {
+    const pod = this.#pod.pod();
+    const { images } = this.#services;
+    const [image, volumes] = await Promise.all([
+      images.ensure(pod, spec, this.#pod.signal),
+      images.ensureVolumes(pod, spec, this.#pod.signal),
+    ]);
+    return { image, volumes };
+  }
+
   async start(step: Extract<Step, { do: "start" }>): Promise<void> {
+    this.#services.counts.containerStarts(this.#pod.pod(), step.container);
     try {
       await this.#startContainer(step);
       this.#failures.delete(step.container);
@@ -94,9 +117,11 @@ export class ContainerStarts {
   }
 
   #failed(name: string, error: unknown): void {
-    const { clock, log } = this.#services;
+    const { clock, counts, log } = this.#services;
     if (this.#pod.signal.aborted) return;
     const reason = error instanceof StartError ? error.reason : "CreateContainerError";
+    counts.containerFailed(this.#pod.pod(), name, reason, { isFirst: !this.#hasFailed });
+    this.#hasFailed = true;
     const afterMs =
       (error instanceof StartError ? error.retryAfterMs : undefined) ??
       (reason === "RunContainerError" || reason === "PostStartHookError" ? runErrorShownMs : startRetryMs);
@@ -104,19 +129,21 @@ export class ContainerStarts {
       { pod: formatPod(this.#pod.pod()), container: name, reason, error: messageOf(error) },
       "container not started",
     );
-    this.#failures.set(name, { reason, message: messageOf(error), retryAtMs: clock.now() + afterMs });
+    const retry = new RetryTime(clock);
+    retry.wait(afterMs);
+    this.#failures.set(name, { reason, message: messageOf(error), retry });
   }
 
   /** What a container lacked has come: it is tried again now. */
   #retryConfig(name: string): void {
     const failure = this.#failures.get(name);
     if (failure?.reason !== "CreateContainerConfigError") return;
-    this.#failures.set(name, { ...failure, retryAtMs: this.#services.clock.now() });
+    failure.retry.clear();
     this.#pod.wake();
   }
 
   async #startContainer(step: Extract<Step, { do: "start" }>): Promise<void> {
-    const { configs, events, images, runtime } = this.#services;
+    const { configs, events, runtime } = this.#services;
     const pod = this.#pod.pod();
     const spec = containerSpecOf(pod, step.container)!;
     const signal = this.#pod.signal;
@@ -126,9 +153,9 @@ export class ContainerStarts {
       throw error;
     };
 
-    const ahead = this.#images.get(spec.name) ?? images.ensure(pod, spec, signal);
+    const ahead = this.#images.get(spec.name) ?? this.#ensureImages(spec);
     this.#images.delete(spec.name);
-    const image = await ahead;
+    const { image, volumes } = await ahead;
     signal.throwIfAborted();
     this.#creating.add(spec.name);
     const podIps = this.#pod.observed()?.sandboxes.find(({ id }) => id === step.sandboxId)?.ips ?? [];
@@ -136,7 +163,7 @@ export class ContainerStarts {
       configs.container(pod, spec, step, {
         image,
         podIps: podIps.length > 0 ? podIps : pod.spec!.hostNetwork ? this.#services.hostIps() : [],
-        volumes: this.#pod.volumes(),
+        volumes: withImages(this.#pod.volumes(), volumes),
         onRetry: () => this.#retryConfig(spec.name),
         runningId: (name) =>
           this.#pod.observed()?.containers.find((each) => each.name === name && each.state === "running")?.id,
@@ -202,4 +229,12 @@ export class ContainerStarts {
       stopListening();
     }
   }
+}
+
+function withImages(volumes: MountedVolumes, images: ReadonlyMap<string, Image>): MountedVolumes {
+  if (images.size === 0) return volumes;
+  const mounted = [...images].map(
+    ([name, { id }]) => [name, { ...volumes.get(name)!, imageId: id }] as const,
+  );
+  return new Map([...volumes, ...mounted]);
 }

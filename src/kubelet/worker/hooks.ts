@@ -1,9 +1,8 @@
-import { connect } from "node:net";
 import type { corev1 } from "../../api/index.ts";
 import type { Clock } from "../../base/index.ts";
 import type { Runtime } from "../../runtime/index.ts";
 import { type EventSink, podTarget } from "../events.ts";
-import { httpGet, portOf, urlOf } from "../probes/http-get.ts";
+import { httpGet, urlOf } from "../probes/http-get.ts";
 import { formatPod } from "../status/container-statuses.ts";
 import type { PodHooks } from "./services.ts";
 import { messageOf } from "./start-error.ts";
@@ -48,9 +47,10 @@ export class HookRunner implements PodHooks {
         throw new Error(`Sleep lifecycle hook (${handler.sleep.seconds}) ${where} ${why}`);
       }
     }
-    // Upstream accepts tcpSocket hooks and fails them at run time; here they open a connection.
-    if (handler.tcpSocket) return tcp(handler.tcpSocket, container, podIp, signal);
-    throw new Error("Cannot run handler: invalid handler");
+    // As kubelet: a tcpSocket hook is accepted for old clients' sake, and fails when it is run.
+    throw new Error(
+      `Cannot run handler: invalid handler${handler.tcpSocket ? ": tcpSocket hooks are not supported" : ""}`,
+    );
   }
 
   async #exec(
@@ -113,19 +113,3 @@ const isPlainHttpAnswer = (error: unknown) =>
   );
 
 const goList = (parts: readonly string[]) => `[${parts.join(" ")}]`;
-
-function tcp(
-  { host, port }: corev1.TCPSocketAction,
-  container: corev1.Container,
-  podIp: string | undefined,
-  signal: AbortSignal,
-): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const socket = connect({ host: host || podIp || "", port: portOf(port, container), signal });
-    socket.once("connect", () => {
-      socket.destroy();
-      resolve();
-    });
-    socket.once("error", reject);
-  });
-}

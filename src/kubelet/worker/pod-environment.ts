@@ -1,13 +1,22 @@
 import type { corev1 } from "../../api/index.ts";
 import { podTarget } from "../events.ts";
 import type { Step } from "../plan/step.ts";
+import type { PodVerdict } from "../status/pod-status.ts";
 import { Backoff } from "./backoff.ts";
+import { PodRejection } from "./pod-rejection.ts";
+import { RetryTime } from "./retry-time.ts";
 import type { MountedVolumes, PodServices } from "./services.ts";
 import { messageOf } from "./start-error.ts";
 
 const sandboxBackoff = { initialMs: 1_000, capMs: 60_000 };
 /** As kubelet's volume manager. */
 const volumesBackoff = { initialMs: 500, capMs: 122_000 };
+
+/** The worker of the pod whose environment it is. */
+interface PodOwner {
+  wake(): void;
+  fail(verdict: PodVerdict): void;
+}
 
 /** What a pod's containers share: its sandbox and its volumes, and when making them is tried again. */
 export class PodEnvironment {
@@ -16,15 +25,20 @@ export class PodEnvironment {
   readonly #sandboxIds: string[];
   #volumes: MountedVolumes | undefined;
   #hasVolumes: boolean;
-  #sandboxRetryAtMs: number | undefined;
-  #volumesRetryAtMs: number | undefined;
+  readonly #sandboxRetry: RetryTime;
+  readonly #volumesRetry: RetryTime;
+  readonly #unmountRetry: RetryTime;
   readonly #sandboxBackoff = new Backoff(sandboxBackoff);
   readonly #volumesBackoff = new Backoff(volumesBackoff);
+  readonly #unmountBackoff = new Backoff(volumesBackoff);
 
   constructor(services: PodServices, podUid: string, sandboxIds: readonly string[]) {
     this.#services = services;
     this.#podUid = podUid;
     this.#sandboxIds = [...sandboxIds];
+    this.#sandboxRetry = new RetryTime(services.clock);
+    this.#volumesRetry = new RetryTime(services.clock);
+    this.#unmountRetry = new RetryTime(services.clock);
     this.#hasVolumes = services.volumes.arePresent(podUid);
   }
 
@@ -39,11 +53,15 @@ export class PodEnvironment {
   }
 
   get sandboxRetryAtMs(): number | undefined {
-    return this.#sandboxRetryAtMs;
+    return this.#sandboxRetry.untilMs;
   }
 
   get volumesRetryAtMs(): number | undefined {
-    return this.#volumesRetryAtMs;
+    return this.#volumesRetry.untilMs;
+  }
+
+  get unmountRetryAtMs(): number | undefined {
+    return this.#unmountRetry.untilMs;
   }
 
   /** For a pod that ends, what an earlier agent mounted or mounting left half done counts too. */
@@ -55,26 +73,41 @@ export class PodEnvironment {
     for (const id of gone) this.#sandboxIds.splice(this.#sandboxIds.indexOf(id), 1);
   }
 
-  async mountVolumes(pod: corev1.Pod, signal: AbortSignal, wake: () => void): Promise<void> {
-    const { clock, files, volumes } = this.#services;
+  async mountVolumes(pod: corev1.Pod, signal: AbortSignal, owner: PodOwner): Promise<void> {
+    const { events, files, volumes } = this.#services;
     try {
       await files.prepare(pod);
       this.#volumes = await volumes.mount(pod, signal, () => {
-        this.#volumesRetryAtMs = undefined;
-        wake();
+        this.#volumesRetry.clear();
+        owner.wake();
       });
       this.#hasVolumes = true;
-      this.#volumesRetryAtMs = undefined;
+      this.#volumesRetry.clear();
       this.#volumesBackoff.reset();
     } catch (error) {
       this.#hasVolumes = true;
-      this.#volumesRetryAtMs = clock.now() + this.#volumesBackoff.next();
+      this.#volumesRetry.wait(this.#volumesBackoff.next());
+      if (error instanceof PodRejection && !signal.aborted) {
+        const { message, reason } = error;
+        events.event(podTarget(pod), "Warning", reason, message);
+        owner.fail({ phase: "Failed", reason, message: `Pod was rejected: ${message}` });
+      }
       throw error;
     }
   }
 
-  async unmountVolumes(): Promise<void> {
-    await this.#services.volumes.unmount(this.#podUid);
+  async unmountVolumes(wake: () => void): Promise<void> {
+    const { volumes } = this.#services;
+    try {
+      await volumes.unmount(this.#podUid, () => {
+        this.#unmountRetry.clear();
+        wake();
+      });
+    } catch (error) {
+      // A driver may be away, or hang: it is asked again, not all the time.
+      this.#unmountRetry.wait(this.#unmountBackoff.next());
+      throw error;
+    }
     this.#volumes = undefined;
     this.#hasVolumes = false;
   }
@@ -84,19 +117,22 @@ export class PodEnvironment {
     { attempt, changed }: Extract<Step, { do: "createSandbox" }>,
     signal: AbortSignal,
   ): Promise<void> {
-    const { clock, configs, events, files, runtime } = this.#services;
+    const { configs, counts, events, files, runtime } = this.#services;
+    counts.podStarts(pod);
     if (changed) {
       const message = "Pod sandbox changed, it will be killed and re-created.";
       events.event(podTarget(pod), "Normal", "SandboxChanged", message);
     }
     try {
-      const [config] = await Promise.all([configs.sandbox(pod, attempt), files.prepare(pod)]);
+      await files.prepare(pod);
+      const config = await configs.sandbox(pod, attempt);
       this.#sandboxIds.push(await runtime.runPodSandbox(config, signal));
-      this.#sandboxRetryAtMs = undefined;
+      this.#sandboxRetry.clear();
       this.#sandboxBackoff.reset();
     } catch (error) {
-      this.#sandboxRetryAtMs = clock.now() + this.#sandboxBackoff.next();
+      this.#sandboxRetry.wait(this.#sandboxBackoff.next());
       if (!signal.aborted) {
+        counts.podFailed(pod);
         const message = `Failed to create pod sandbox: ${messageOf(error)}`;
         events.event(podTarget(pod), "Warning", "FailedCreatePodSandBox", message);
       }

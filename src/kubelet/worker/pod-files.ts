@@ -2,6 +2,8 @@ import { existsSync } from "node:fs";
 import { mkdir, readdir, rm, rmdir, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { corev1 } from "../../api/index.ts";
+import type { Clock } from "../../base/index.ts";
+import { keepLogs } from "../garbage/kept-logs.ts";
 import type { PodFiles } from "./services.ts";
 
 /** Where pods keep what is theirs on this node. */
@@ -19,20 +21,35 @@ export function podLogDir({ logsDir }: Pick<PodDirs, "logsDir">, { metadata }: c
 /** The folders of this node's pods. */
 export class PodFolders implements PodFiles {
   readonly #dirs: PodDirs;
-  readonly #prepared = new Set<string>();
+  readonly #clock: Pick<Clock, "now">;
+  readonly #prepared = new Map<string, Promise<void>>();
 
-  constructor(dirs: PodDirs) {
+  constructor(dirs: PodDirs, clock: Pick<Clock, "now">) {
     this.#dirs = dirs;
+    this.#clock = clock;
   }
 
-  async prepare(pod: corev1.Pod): Promise<void> {
+  prepare(pod: corev1.Pod): Promise<void> {
     const uid = pod.metadata.uid!;
-    if (this.#prepared.has(uid)) return;
-    await Promise.all([
-      mkdir(join(this.#dirs.podsDir, uid), { recursive: true, mode: 0o750 }),
-      mkdir(podLogDir(this.#dirs, pod), { recursive: true, mode: 0o755 }),
-    ]);
-    this.#prepared.add(uid);
+    const known = this.#prepared.get(uid);
+    if (known) return known;
+    const made = this.#make(pod).catch((error) => {
+      this.#prepared.delete(uid);
+      throw error;
+    });
+    this.#prepared.set(uid, made);
+    return made;
+  }
+
+  async #make(pod: corev1.Pod): Promise<void> {
+    const logDir = podLogDir(this.#dirs, pod);
+    const own = join(this.#dirs.podsDir, pod.metadata.uid!);
+    const isNew = (await mkdir(own, { recursive: true, mode: 0o750 })) !== undefined;
+    const made = await mkdir(logDir, { recursive: true, mode: 0o755 });
+    if (!isNew || made !== undefined) return;
+    // Kept of a static pod that was gone, and comes back with the same uid: its attempts count from 0 again.
+    await rm(logDir, { recursive: true, force: true });
+    await mkdir(logDir, { mode: 0o755 });
   }
 
   /** With what rotation made of it; the container's folder goes with the last of its logs. */
@@ -46,12 +63,13 @@ export class PodFolders implements PodFiles {
     if (own.length === names.length) await rmdir(folder).catch(() => {});
   }
 
+  /** Its logs are kept for a while, see {@link keepLogs}. */
   async remove(pod: corev1.Pod): Promise<void> {
     const uid = pod.metadata.uid!;
     this.#prepared.delete(uid);
     await Promise.all([
       rm(join(this.#dirs.podsDir, uid), { recursive: true, force: true }),
-      rm(podLogDir(this.#dirs, pod), { recursive: true, force: true }),
+      keepLogs(podLogDir(this.#dirs, pod), this.#clock.now()),
     ]);
   }
 

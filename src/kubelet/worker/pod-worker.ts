@@ -4,6 +4,7 @@ import type { Timer } from "../../base/index.ts";
 import { parseTime } from "../../machinery/index.ts";
 import { observedContainer, observedSandbox } from "../container/labels.ts";
 import { podTarget } from "../events.ts";
+import { hurried } from "../plan/kill.ts";
 import type {
   ObservedContainer,
   ObservedSandbox,
@@ -11,13 +12,16 @@ import type {
   ProbeVerdict,
 } from "../plan/observation.ts";
 import { isTerminating, planPod } from "../plan/plan-pod.ts";
+import { isResizeUnderway } from "../plan/resize.ts";
+import { nextAttempts } from "../plan/restart.ts";
 import { keyOfStep, type Step } from "../plan/step.ts";
 import { formatPod } from "../status/container-statuses.ts";
 import { type PodVerdict, podStatus } from "../status/pod-status.ts";
-import { Backoff } from "./backoff.ts";
 import { ContainerKills } from "./container-kills.ts";
 import { ContainerStarts } from "./container-starts.ts";
 import { PodEnvironment } from "./pod-environment.ts";
+import { removePod } from "./pod-removal.ts";
+import { PodResizer } from "./pod-resizer.ts";
 import type { PodServices } from "./services.ts";
 import { messageOf } from "./start-error.ts";
 
@@ -25,10 +29,17 @@ import { messageOf } from "./start-error.ts";
 const passRetryMs = 10_000;
 /** An engine that takes longer to start a container does not keep the pod's status back any more. */
 const statusHeldMsMax = 100;
-const finishBackoff = { initialMs: 200, capMs: 30_000 };
 
 /** Whether the pod's object is still with the API. */
 type ApiObject = "present" | "gone";
+
+export interface PodGiven {
+  sandboxIds: readonly string[];
+  object: ApiObject;
+  onDone(worker: PodWorker): void;
+  /** Asked at the pod's end: whether the same pod is to run again, with what is left of it. Never, if absent. */
+  isWantedAgain?(): boolean;
+}
 
 /**
  * Brings one pod to what its object asks for, and its object's status to what is.
@@ -40,16 +51,14 @@ type ApiObject = "present" | "gone";
 export class PodWorker {
   readonly uid: string;
   readonly #services: PodServices;
-  readonly #onDone: (worker: PodWorker) => void;
+  readonly #given: PodGiven;
   #pod: corev1.Pod;
   #object: ApiObject;
   #verdict: PodVerdict | undefined;
   #status: corev1.PodStatus;
   readonly #startTimeMs: number;
-  readonly #restartCounts: ReadonlyMap<string, number>;
 
   readonly #environment: PodEnvironment;
-  readonly #finishBackoff = new Backoff(finishBackoff);
   #heldSinceMs: number | undefined;
   #hold: Timer | undefined;
   readonly #toldBackoff = new Set<string>();
@@ -60,24 +69,27 @@ export class PodWorker {
   #isDirty = false;
   #loop: Promise<void> | undefined;
   #mode: "working" | "finishing" | "stopped" = "working";
+  #onReleased: () => void = () => {};
+  /** Resolves once the pod has ended and nothing of it holds the node's resources. */
+  readonly released = new Promise<void>((resolve) => {
+    this.#onReleased = resolve;
+  });
   /** Aborted once the pod is to end: starting, pulling and mounting stop. */
   readonly #running = new AbortController();
   readonly #starts: ContainerStarts;
   readonly #kills: ContainerKills;
+  readonly #resizer: PodResizer;
 
-  constructor(
-    services: PodServices,
-    pod: corev1.Pod,
-    given: { sandboxIds: readonly string[]; object: ApiObject; onDone: (worker: PodWorker) => void },
-  ) {
+  constructor(services: PodServices, pod: corev1.Pod, given: PodGiven) {
     this.uid = pod.metadata.uid!;
     this.#services = services;
     this.#pod = pod;
     this.#object = given.object;
-    this.#onDone = given.onDone;
+    this.#given = given;
     this.#status = pod.status ?? {};
     const seen = { pod: () => this.#pod, observed: () => this.#observed, podIp: () => this.#podIp() };
     this.#kills = new ContainerKills(services, seen);
+    this.#resizer = new PodResizer(services, seen);
     this.#starts = new ContainerStarts(services, {
       ...seen,
       volumes: () => this.#environment.volumes ?? new Map(),
@@ -88,14 +100,6 @@ export class PodWorker {
     const known = this.#status.startTime ? parseTime(this.#status.startTime) : undefined;
     this.#startTimeMs = known ?? services.clock.now();
     this.#environment = new PodEnvironment(services, this.uid, given.sandboxIds);
-    const statuses = [
-      ...(this.#status.initContainerStatuses ?? []),
-      ...(this.#status.containerStatuses ?? []),
-      ...(this.#status.ephemeralContainerStatuses ?? []),
-    ];
-    this.#restartCounts = new Map(
-      statuses.filter(({ containerID }) => containerID).map(({ name, restartCount }) => [name, restartCount]),
-    );
   }
 
   get pod(): corev1.Pod {
@@ -112,13 +116,32 @@ export class PodWorker {
     return this.#status;
   }
 
+  get sandboxIds(): readonly string[] {
+    return this.#environment.sandboxIds;
+  }
+
+  /** Whether it is decided that nothing of the pod is to run any more, also where its status does not show it yet. */
+  get isEnding(): boolean {
+    return isTerminating(this.#pod, { phase: this.#phase() });
+  }
+
+  /** Its phase is final, and shown to be. */
+  get isOver(): boolean {
+    return this.#status.phase === "Succeeded" || this.#status.phase === "Failed";
+  }
+
+  /** Whether the API still knows of it. */
+  get hasObject(): boolean {
+    return this.#object === "present";
+  }
+
   owns(sandboxId: string): boolean {
     return this.#environment.sandboxIds.includes(sandboxId);
   }
 
   /** The pod's object has changed. */
   update(pod: corev1.Pod): void {
-    this.#pod = pod;
+    this.#pod = hurried(pod, this.#verdict?.graceS);
     this.#services.volumes.podChanged(pod);
     this.#endIfTerminating();
     this.wake();
@@ -139,6 +162,7 @@ export class PodWorker {
   /** The pod is not to run (any more), for a reason its containers do not show. */
   fail(verdict: PodVerdict): void {
     this.#verdict = verdict;
+    this.#pod = hurried(this.#pod, verdict.graceS);
     this.#endIfTerminating();
     this.wake();
   }
@@ -187,13 +211,19 @@ export class PodWorker {
     if (this.#mode !== "working") return;
     this.#observed = observed;
     this.#kills.lookedAgain();
+    const { resizes } = this.#services;
+    resizes.saw(this.#pod, isResizeUnderway(this.#pod, observed) ? "underway" : "done");
 
     const nowMs = clock.now();
     const steps = planPod(this.#pod, observed, nowMs);
     this.#perform(steps, observed, nowMs);
     this.#status = podStatus(
       this.#pod,
-      { ...observed, underway: new Set(this.#underway.keys()) },
+      {
+        ...observed,
+        underway: new Set(this.#underway.keys()),
+        resizeConditions: resizes.conditions(this.uid),
+      },
       this.#status,
       { hostIps: this.#services.hostIps() },
       nowMs,
@@ -203,6 +233,7 @@ export class PodWorker {
     // The status may have made the phase final, which plans differently.
     if (this.#phase() !== observed.phase) this.#isDirty = true;
     this.#endIfTerminating();
+    if (this.isEnding && steps.length === 0 && this.#underway.size === 0) this.#onReleased();
   }
 
   /**
@@ -249,7 +280,8 @@ export class PodWorker {
     const statuses = lists.flat();
     const explained = await Promise.all(statuses.map((status) => messages.of(status)));
     const containers = statuses.map((status, i): ObservedContainer => {
-      const observed = observedContainer(status, explained[i]);
+      const made = observedContainer(status, explained[i]);
+      const observed = { ...made, actuated: this.#resizer.actuated(made) };
       return this.#starts.isHooked(status.id) && status.state === "running"
         ? { ...observed, state: "created" }
         : observed;
@@ -271,12 +303,16 @@ export class PodWorker {
       failures: this.#starts.failures,
       sandboxRetryAtMs: this.#environment.sandboxRetryAtMs,
       volumesRetryAtMs: this.#environment.volumesRetryAtMs,
+      unmountRetryAtMs: this.#environment.unmountRetryAtMs,
       imagesAhead: this.#starts.imagesAhead(),
       killedForRestart: this.#kills.forRestart,
       underway,
       phase: this.#phase(),
-      restartCounts: this.#restartCounts,
+      nextAttempts: nextAttempts(this.#status),
+      restartBackoffMsMax: this.#services.restartBackoffMsMax,
       startTimeMs: this.#startTimeMs,
+      podCgroup: this.#resizer.podCgroup(this.#pod, { sandboxes }),
+      resizeRetryAtMs: this.#resizer.retryAtMs,
     };
   }
 
@@ -350,7 +386,7 @@ export class PodWorker {
     const { runtime } = this.#services;
     switch (step.do) {
       case "mountVolumes":
-        return this.#environment.mountVolumes(this.#pod, this.#running.signal, () => this.wake());
+        return this.#environment.mountVolumes(this.#pod, this.#running.signal, this);
       case "createSandbox":
         return this.#environment.createSandbox(this.#pod, step, this.#running.signal);
       case "stopSandbox":
@@ -363,58 +399,43 @@ export class PodWorker {
         return this.#starts.start(step);
       case "kill":
         return this.#kills.kill(step);
+      case "resize":
+        return this.#resizer.resize();
       case "removeContainer":
-        return this.#removeContainer(step.containerId);
+        return this.#removeContainer(step);
       case "fail":
         this.#services.events.event(podTarget(this.#pod), "Normal", step.reason, step.message);
         return this.fail({ phase: "Failed", reason: step.reason, message: step.message });
       case "unmountVolumes":
-        return this.#environment.unmountVolumes();
+        return this.#environment.unmountVolumes(() => this.wake());
       case "finish":
         return this.#finish();
     }
   }
 
-  async #removeContainer(containerId: string): Promise<void> {
+  async #removeContainer({ containerId, logs }: Extract<Step, { do: "removeContainer" }>): Promise<void> {
     const { files, messages, runtime } = this.#services;
     const logPath = this.#observed?.containers.find(({ id }) => id === containerId)?.logPath;
     await runtime.removeContainer(containerId);
     messages.forget(containerId);
-    if (logPath) await files.removeContainerLog(logPath);
+    if (logPath && logs !== "keep") await files.removeContainerLog(logPath);
   }
 
-  /** The pod has ended and is to go: its last status is written, its object removed, and all that is left of it here. */
   async #finish(): Promise<void> {
-    const { clock, configs, files, images, log, probes, runtime, statuses } = this.#services;
-    const pod = this.#pod;
+    const { configs, images, probes } = this.#services;
     this.#mode = "finishing";
     this.#timer?.cancel();
     probes.forget(this.uid);
     images.forget(this.uid);
     configs.forget(this.uid);
-    const removeObject = async () => {
-      if (this.#object === "gone") return;
-      await statuses.flushed(this.uid);
-      await statuses.deletePod(pod);
-    };
-    const removeRest = async () => {
-      for (const id of [...this.#environment.sandboxIds]) await runtime.removePodSandbox(id);
-      await files.remove(pod);
-    };
-    for (;;) {
-      try {
-        await Promise.all([removeObject(), removeRest()]);
-        break;
-      } catch (error) {
-        log.warn(
-          { pod: formatPod(pod), error: messageOf(error) },
-          "removing a pod failed; it will be tried again",
-        );
-        await clock.sleep(this.#finishBackoff.next());
-      }
-      if ((this.#mode as string) === "stopped") return;
-    }
-    statuses.forget(this.uid);
-    this.#onDone(this);
+    if (this.#given.isWantedAgain?.()) return this.#given.onDone(this);
+    const outcome = await removePod(this.#services, this.#pod, {
+      sandboxIds: [...this.#environment.sandboxIds],
+      object: this.#object,
+      isStopped: () => (this.#mode as string) === "stopped",
+    });
+    if (outcome === "stopped") return;
+    this.#onReleased();
+    this.#given.onDone(this);
   }
 }

@@ -4,12 +4,16 @@ import type {
   ContainerConfig,
   ContainerStatus,
   Image,
+  LinuxResources,
   PodSandboxConfig,
   Runtime,
 } from "../../runtime/index.ts";
 import type { AttemptInfo } from "../container/labels.ts";
 import type { EventSink } from "../events.ts";
 import type { ObservedContainer, ProbeVerdict } from "../plan/observation.ts";
+import type { Actuated } from "../resize/actuated.ts";
+import type { Series } from "../stats/exposition.ts";
+import type { StartCounts } from "../stats/start-counts.ts";
 
 /** What a pod worker asks of the rest of the agent. */
 export interface PodServices {
@@ -25,8 +29,30 @@ export interface PodServices {
   statuses: PodStatuses;
   /** Of the node, primary first. */
   hostIps(): readonly string[];
+  /** The longest restart back-off. */
+  restartBackoffMsMax: number;
   messages: TerminationMessages;
   files: PodFiles;
+  resizes: PodResizes;
+  counts: StartCounts;
+}
+
+/** What the node has given to its pods, where that is not what they were made with. */
+export interface PodResizes {
+  /** By container id: as last written to its cgroup. */
+  actuated(podUid: string, containerId: string): Actuated | undefined;
+  /** As last written to the pod's cgroup. */
+  podCgroup(podUid: string): LinuxResources | undefined;
+  /** Keeps what has come into force. */
+  record(
+    podUid: string,
+    change: { podCgroup?: LinuxResources; containers: Readonly<Record<string, Actuated>> },
+    known: ReadonlySet<string>,
+  ): void;
+  /** Whether something that runs does not have yet what its pod was given. */
+  saw(pod: corev1.Pod, progress: "underway" | "done"): void;
+  failed(pod: corev1.Pod, error: string): void;
+  conditions(podUid: string): readonly corev1.PodCondition[];
 }
 
 export interface TerminationMessages {
@@ -40,16 +66,39 @@ export type MountedVolumes = ReadonlyMap<string, MountedVolume>;
 export interface MountedVolume {
   hostPath: string;
   readOnly: boolean;
-  /** An image volume: the image whose root it is. */
+  /** A group that every container of the pod is to have, to use it. */
+  gid?: number;
+  /** Of a block device, which has no path to mount. */
+  devicePath?: string;
+  /** An image volume: the image whose root it is, once a container that mounts it is being started. */
   imageId?: string;
 }
 
+/** What is used of a volume that is not of the node's own disk; what its driver does not say is absent. */
+export interface VolumeUsage {
+  /** The volume's name in the pod. */
+  name: string;
+  claim?: { namespace: string; name: string };
+  capacityBytes?: number;
+  availableBytes?: number;
+  usedBytes?: number;
+  inodes?: number;
+  inodesFree?: number;
+  inodesUsed?: number;
+}
+
 export interface PodVolumes {
-  /** Idempotent; emits FailedMount and rejects when one cannot be mounted. `onRetry`: something it lacked has come. */
+  /**
+   * Idempotent; emits FailedMount and rejects when one cannot be mounted, with a {@link PodRejection} where it never
+   * will be. `onRetry`: something it lacked has come.
+   */
   mount(pod: corev1.Pod, signal: AbortSignal, onRetry: () => void): Promise<MountedVolumes>;
   /** The pod's object has changed: what is made from it (downwardAPI) follows. */
   podChanged(pod: corev1.Pod): void;
-  unmount(podUid: string): Promise<void>;
+  /** Idempotent; rejects when one cannot be taken down. `onRetry`: what that lacked has come. */
+  unmount(podUid: string, onRetry: () => void): Promise<void>;
+  /** Of the pod's claimed volumes and those of drivers. What cannot be told now is left out. */
+  usage(podUid: string): Promise<VolumeUsage[]>;
   /** Whether something of the pod's volumes is on this node. */
   arePresent(podUid: string): boolean;
 }
@@ -57,6 +106,12 @@ export interface PodVolumes {
 export interface PodImages {
   /** Pulls by the container's policy, with events. Throws a StartError. */
   ensure(pod: corev1.Pod, container: corev1.Container, signal: AbortSignal): Promise<Image>;
+  /** The same for the images the container mounts as volumes, by the volume's name. */
+  ensureVolumes(
+    pod: corev1.Pod,
+    container: corev1.Container,
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<string, Image>>;
   forget(podUid: string): void;
 }
 
@@ -98,6 +153,8 @@ export interface PodProbes {
     onChange: () => void,
   ): void;
   verdict(containerId: string): ProbeVerdict | undefined;
+  /** How often probes have been tried, by result, as metrics tell it. */
+  readonly counts: readonly Series[];
   forget(podUid: string): void;
 }
 
@@ -121,6 +178,8 @@ export interface PodStatuses {
   /** Removes the object of a pod that has ended. */
   deletePod(pod: corev1.Pod): Promise<void>;
   forget(podUid: string): void;
+  /** How often containers have ended, as metrics tell it. */
+  readonly containerEnds: readonly Series[];
 }
 
 /** The pod's folders on this node. */

@@ -2,6 +2,7 @@ import { type KubeObject, parseApiVersion } from "../meta.ts";
 import { isObject, type JsonObject } from "../patch/own-property.ts";
 import type { ObjectSchema, SchemaRegistry } from "../schema.ts";
 import { badRequest } from "../status.ts";
+import { formatTime } from "../time.ts";
 import { fieldsNamedIn, fieldsOfApplied } from "./applied-fields.ts";
 import { compareObjects, fieldsOfNew, sameJson } from "./compare.ts";
 import { type Conflict, conflictError } from "./conflict.ts";
@@ -18,7 +19,7 @@ import { entriesOf, type Manager, managersOf, sameManager } from "./managers.ts"
 import { mergeApplied } from "./merge-applied.ts";
 import { rootTypeOf, type StructType } from "./merge-type.ts";
 import { removeFields, withNamedFields } from "./remove-fields.ts";
-import { filtered, timeOf, withoutChanges } from "./track-update.ts";
+import { filtered, withoutChanges } from "./track-update.ts";
 
 /** A server-side apply: `PATCH` with `application/apply-patch+yaml`. */
 export interface Apply {
@@ -51,7 +52,7 @@ export function applyPatch(apply: Apply): { object: KubeObject } {
   const { live, applied, apiVersion, force } = apply;
   checkApplied(apply);
   const root = rootTypeOf(apply.type, apply.registry);
-  const time = timeOf(apply.nowMs);
+  const time = formatTime(apply.nowMs);
   const fields = withoutPaths(fieldsOfApplied(root, applied, describe(applied)), apply.resetFields ?? []);
   const me: Manager = {
     manager: apply.manager,

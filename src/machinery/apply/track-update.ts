@@ -1,5 +1,6 @@
 import type { KubeObject, ManagedFieldsEntry } from "../meta.ts";
 import type { ObjectSchema, SchemaRegistry } from "../schema.ts";
+import { formatTime } from "../time.ts";
 import { compareObjects, type Difference, fieldsOfNew } from "./compare.ts";
 import { difference, type FieldSet, intersection, isEmptySet, union, withoutPaths } from "./field-set.ts";
 import {
@@ -71,16 +72,13 @@ export function filtered(changes: Difference, resetFields: readonly string[] | u
   };
 }
 
-/** RFC 3339 with whole seconds. */
-export const timeOf = (nowMs: number): string => `${new Date(nowMs).toISOString().slice(0, 19)}Z`;
-
 function writerOf({ manager, apiVersion, subresource, nowMs }: TrackedUpdate): Omit<Manager, "fields"> {
   return {
     manager: manager || "unknown",
     operation: "Update",
     apiVersion,
     ...(subresource && { subresource }),
-    time: timeOf(nowMs),
+    time: formatTime(nowMs),
   };
 }
 

@@ -32,6 +32,9 @@ const rta = { gateway: 5 } as const;
 
 const familyUnspecified = 0;
 const familyInet = 2;
+const familyInet6 = 10;
+/** No time is spent on looking for a second owner: the pool knows that there is none. */
+const addressNoDad = 0x02;
 const tableMain = 254;
 const protocolStatic = 4;
 const scopeUniverse = 0;
@@ -170,20 +173,32 @@ function broadcastOf(address: Buffer, prefixLength: number): Buffer {
   return bytes;
 }
 
-export function addDefaultRoute(gateway: string): Buffer {
+/** `address`: sixteen bytes. */
+export function addAddress6(index: number, address: Buffer, prefixLength: number): Buffer {
+  const head = Buffer.alloc(8);
+  head.writeUInt8(familyInet6, 0);
+  head.writeUInt8(prefixLength, 1);
+  head.writeUInt8(addressNoDad, 2);
+  head.writeUInt32LE(index, 4);
+  return message(
+    messageType.newAddress,
+    flagCreate | flagExclusive,
+    head,
+    attribute(ifa.local, address),
+    attribute(ifa.address, address),
+  );
+}
+
+/** `gateway`: an address's four or sixteen bytes. */
+export function addDefaultRoute(gateway: Buffer): Buffer {
   // struct rtmsg
   const head = Buffer.alloc(12);
-  head.writeUInt8(familyInet, 0);
+  head.writeUInt8(gateway.length === 4 ? familyInet : familyInet6, 0);
   head.writeUInt8(tableMain, 4);
   head.writeUInt8(protocolStatic, 5);
   head.writeUInt8(scopeUniverse, 6);
   head.writeUInt8(routeUnicast, 7);
-  return message(
-    messageType.newRoute,
-    flagCreate | flagExclusive,
-    head,
-    attribute(rta.gateway, addressBytes(gateway)),
-  );
+  return message(messageType.newRoute, flagCreate | flagExclusive, head, attribute(rta.gateway, gateway));
 }
 
 /** Puts sequence numbers 1, 2, … on messages and joins them for one send. */

@@ -7,8 +7,10 @@ import { basename, join } from "node:path";
 import { SystemClock, silentLog } from "../../base/index.ts";
 import type { Runtime } from "../contract.ts";
 import type { ContractBed } from "../contract-fixture.suite.ts";
+import { createLinuxHost } from "../linux/host.ts";
 import { unmountBelow } from "../linux/unmount-below.ts";
 import { purgeCgroups } from "../oci/cgroups/detect.ts";
+import { borrowControllers, returnControllers } from "../oci/cgroups/hierarchies.ts";
 import { createCriRuntime } from "./index.ts";
 
 /** Where Debian's busybox-static and containernetworking-plugins put them. */
@@ -46,6 +48,8 @@ export async function createContainerdBed(): Promise<ContractBed & ContainerdBed
   const [link, cgroupRoot] = [`pt${id}`, `peapod-test-${id}`];
   const socket = join(dir, "containerd.sock");
   const clock = new SystemClock();
+  const host = await createLinuxHost();
+  const hierarchiesDir = join(dir, "hierarchies");
   let daemon: ChildProcess | undefined;
   let runtime: Runtime | undefined;
   const close = async () => {
@@ -55,6 +59,7 @@ export async function createContainerdBed(): Promise<ContractBed & ContainerdBed
     if (daemon) await ended(daemon);
     for (const pid of shimsOf(socket)) process.kill(pid, "SIGKILL");
     await purgeCgroups(cgroupRoot, clock);
+    await returnControllers({ host, hierarchiesDir, clock });
     await unmountBelow(dir);
     execFileSync("sh", ["-c", `ip link del ${link} 2>/dev/null || true`]);
     await rm(dir, { recursive: true, force: true });
@@ -63,6 +68,9 @@ export async function createContainerdBed(): Promise<ContractBed & ContainerdBed
     await writeFile(join(dir, "config.toml"), daemonConfig(dir, socket));
     await mkdir(join(dir, "cni/conf"), { recursive: true });
     await writeFile(join(dir, "cni/conf/10-test.conflist"), JSON.stringify(networkConfig(dir, link)));
+    // A container that starts while a controller's hierarchy is mounted nowhere has no metrics with containerd, nor is
+    // its OOM kill seen: the engines of other tests come and go, and with the last of them their hierarchies.
+    await borrowControllers({ host, hierarchiesDir, log: silentLog });
     const log = openSync(join(dir, "containerd.log"), "a");
     daemon = spawn("containerd", ["--config", join(dir, "config.toml")], { stdio: ["ignore", log, log] });
     const endpoint = `unix://${socket}`;

@@ -55,3 +55,13 @@ export function fromStatus(error: unknown, otherwise: RuntimeErrorReason): Runti
 
 export const isUnimplemented = (error: unknown) =>
   (error as Partial<ServiceError>)?.code === statusCode.unimplemented;
+
+/** Undefined for what the engine does not know. */
+export async function ignoringNotFound<T>(call: Promise<T>): Promise<T | undefined> {
+  try {
+    return await call;
+  } catch (error) {
+    if ((error as Partial<ServiceError>).code === statusCode.notFound) return undefined;
+    throw error;
+  }
+}

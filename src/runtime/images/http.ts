@@ -1,8 +1,10 @@
 import { readFileSync } from "node:fs";
 import * as http from "node:http";
 import * as https from "node:https";
+import { createSecureContext } from "node:tls";
 import type { Clock } from "../../base/index.ts";
 import type { RegistriesConfig } from "./registries.ts";
+import { trustedRoots } from "./trusted-roots.ts";
 
 /** As Go's client has it. */
 const redirectsMax = 10;
@@ -43,11 +45,13 @@ export class StallError extends Error {
 export class HttpClient {
   readonly #clock: Clock;
   readonly #config: RegistriesConfig;
+  readonly #env: NodeJS.ProcessEnv;
   readonly #agents = new Map<string, http.Agent | https.Agent>();
 
-  constructor(options: { clock: Clock; config: RegistriesConfig }) {
+  constructor(options: { clock: Clock; config: RegistriesConfig; env: NodeJS.ProcessEnv }) {
     this.#clock = options.clock;
     this.#config = options.config;
+    this.#env = options.env;
   }
 
   /** @throws RequestError, or the signal's reason. */
@@ -138,13 +142,17 @@ export class HttpClient {
     return agent;
   }
 
+  /** Made once a host: reading the host's authorities takes longer than a handshake. */
   #tls(host: string): https.AgentOptions {
-    const tls = this.#config.configs[host]?.tls;
-    if (!tls) return {};
+    const tls = this.#config.configs[host]?.tls ?? {};
+    const read = (file: string | undefined) => (file === undefined ? undefined : readFileSync(file));
+    const own = read(tls.ca_file);
     return {
-      ...(tls.ca_file !== undefined && { ca: readFileSync(tls.ca_file) }),
-      ...(tls.cert_file !== undefined && { cert: readFileSync(tls.cert_file) }),
-      ...(tls.key_file !== undefined && { key: readFileSync(tls.key_file) }),
+      secureContext: createSecureContext({
+        ca: [...trustedRoots(this.#env), ...(own ? [own] : [])],
+        cert: read(tls.cert_file),
+        key: read(tls.key_file),
+      }),
       ...(tls.insecure_skip_verify && { rejectUnauthorized: false }),
     };
   }
@@ -177,6 +185,18 @@ function describe(error: NodeJS.ErrnoException, url: URL): string {
       return `dial tcp ${address}: connect: no route to host`;
     case "ETIMEDOUT":
       return `dial tcp ${address}: i/o timeout`;
+    case "EPROTO":
+      return /wrong version number/.test(cause.message)
+        ? "http: server gave HTTP response to HTTPS client"
+        : cause.message;
+    case "SELF_SIGNED_CERT_IN_CHAIN":
+    case "DEPTH_ZERO_SELF_SIGNED_CERT":
+    case "UNABLE_TO_GET_ISSUER_CERT_LOCALLY":
+    case "UNABLE_TO_VERIFY_LEAF_SIGNATURE":
+      return "tls: failed to verify certificate: x509: certificate signed by unknown authority";
+    case "CERT_HAS_EXPIRED":
+    case "CERT_NOT_YET_VALID":
+      return "tls: failed to verify certificate: x509: certificate has expired or is not yet valid";
     default:
       return cause.message;
   }

@@ -45,7 +45,7 @@ export class RegistryClient {
   readonly #authorizer: Authorizer;
   readonly #clock: Clock;
 
-  constructor(options: { clock: Clock; config: RegistriesConfig }) {
+  constructor(options: { clock: Clock; config: RegistriesConfig; env: NodeJS.ProcessEnv }) {
     this.#http = new HttpClient(options);
     this.#authorizer = new Authorizer({ http: this.#http, clock: options.clock });
     this.#clock = options.clock;

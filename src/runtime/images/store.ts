@@ -1,7 +1,7 @@
 import { mkdir, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock, Log } from "../../base/index.ts";
-import { type Image, type RegistryAuth, RuntimeError } from "../contract.ts";
+import { type Image, type ImageFsUsage, type RegistryAuth, RuntimeError } from "../contract.ts";
 import type { ImageStore } from "../image-store.ts";
 import { openFileTree } from "./archive.ts";
 import { chainIds, type Digest } from "./digest.ts";
@@ -27,6 +27,8 @@ export interface ImageStoreOptions {
   clock: Clock;
   log: Log;
   registries: RegistriesConfig;
+  /** Of the process: what it says of {@link trustedRoots}. Without it, the host's authorities are trusted. */
+  env?: NodeJS.ProcessEnv;
   /** The ids of images that containers (or image volumes) have as their root; those are not removed. */
   inUse?: () => ReadonlySet<string> | Promise<ReadonlySet<string>>;
 }
@@ -47,11 +49,11 @@ const shortIdLengthMin = 4;
 
 /** Opens the images of this machine, and forgets what an earlier process left half done. */
 export async function createImageStore(options: ImageStoreOptions): Promise<OpenImageStore> {
-  const { dir, clock, log, registries } = options;
+  const { dir, clock, log, registries, env = {} } = options;
   await mkdir(dir, { recursive: true, mode: 0o700 });
   const index = await ImageIndex.open(join(dir, "images.json"));
   const layers = await LayerStore.open({ dir, index, clock, log });
-  const client = new RegistryClient({ clock, config: registries });
+  const client = new RegistryClient({ clock, config: registries, env });
   const downloads = await Downloads.open({ dir: join(dir, "downloads"), client, clock, log });
   const puller = new Puller({
     client,
@@ -179,11 +181,12 @@ class Store implements OpenImageStore {
     await layers.removeUnused(record.chain);
   }
 
-  async fsUsage(): Promise<{ usedBytes: number; capacityBytes: number; availableBytes: number }> {
-    const { bsize, blocks, bavail } = await statfs(this.#parts.dir);
+  async fsUsage(): Promise<ImageFsUsage> {
+    const { dir: folder } = this.#parts;
+    const { bsize, blocks, bavail } = await statfs(folder);
     let usedBytes = 0;
     for (const layer of this.#parts.index.layers.values()) usedBytes += layer.sizeBytes;
-    return { usedBytes, capacityBytes: blocks * bsize, availableBytes: bavail * bsize };
+    return { usedBytes, capacityBytes: blocks * bsize, availableBytes: bavail * bsize, folder };
   }
 
   async close(): Promise<void> {

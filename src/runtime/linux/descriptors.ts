@@ -27,7 +27,7 @@ export function adoptDescriptor(syscalls: Syscalls, fd: number): { socket: Socke
 }
 
 /** A connected SOCK_SEQPACKET socket: each read gives one packet. */
-export function connectSeqPacket(syscalls: Syscalls, path: string): Socket {
+export function connectSeqPacket(syscalls: Syscalls, path: string): { socket: Socket; fd: number } {
   const fd = syscalls.socket(afUnix, sockSeqPacket | closeOnExec | sockNonBlock, 0);
   try {
     syscalls.connect(fd, unixAddress(path));
@@ -35,7 +35,7 @@ export function connectSeqPacket(syscalls: Syscalls, path: string): Socket {
     closeSync(fd);
     throw error;
   }
-  return adoptDescriptor(syscalls, fd).socket;
+  return adoptDescriptor(syscalls, fd);
 }
 
 /** A listening unix stream socket. */

@@ -90,12 +90,15 @@ function inProcess(syscalls: Syscalls): LinuxHost {
   return {
     syscalls,
     async mount({ source, target, type, flags, data }) {
-      syscalls.mount(source, target, type ?? null, flags ?? 0, data ?? null);
+      await syscalls.mountAsync(source, target, type ?? null, flags ?? 0, data ?? null);
     },
     async umount(target) {
-      // Stacked mounts are possible where a crash came between two steps; past the last one the call fails.
-      for (let i = 0; i < stackedMountsMax; i++) {
-        if (!(await syscalls.umountAsync(target, MountFlag.detach))) return;
+      if (!(await syscalls.umountAsync(target, MountFlag.detach))) return;
+      // Stacked mounts are possible where a crash came between two steps. Past the last one the call fails at once.
+      try {
+        for (let i = 1; i < stackedMountsMax; i++) syscalls.umount(target, MountFlag.detach);
+      } catch {
+        // Nothing is mounted there any more.
       }
     },
     async createNamespaces({ paths, hostname, sysctls }) {
@@ -124,8 +127,10 @@ function inProcess(syscalls: Syscalls): LinuxHost {
 const stackedMountsMax = 8;
 
 export function sysctlPath(name: string): string {
-  // Both separators are allowed; a name with slashes keeps its dots (interface names have them).
-  return `/proc/sys/${name.includes("/") ? name : name.replaceAll(".", "/")}`;
+  // Both separators are allowed, and the other one is then a dot of an interface's name.
+  const first = /[./]/.exec(name)?.[0];
+  const path = first === "." ? name.replace(/[./]/g, (each) => (each === "." ? "/" : ".")) : name;
+  return `/proc/sys/${path}`;
 }
 
 function byChildren(): LinuxHost {

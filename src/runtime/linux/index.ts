@@ -1,4 +1,10 @@
+export { measureTrees, type TreeUsage } from "./du.ts";
 export { createLinuxHost, insideNamespaces, type LinuxHost } from "./host.ts";
+export { LoopDevices } from "./loop-devices.ts";
+export { loadMallocTrim } from "./malloc-trim.ts";
+export { readMounts } from "./mountinfo.ts";
+export { parseNetDev } from "./net-dev.ts";
+export { parsePressure } from "./pressure.ts";
 export type { Syscalls } from "./syscalls.ts";
 export { SyscallError } from "./syscalls.ts";
 export { runTool, ToolError } from "./tool.ts";

@@ -7,6 +7,8 @@ import { runTool } from "./tool.ts";
 const searchPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /** A line is an id and an exit code, or an id alone: its files are open. */
 const backlogCharsMax = 64 * 1024;
+/** A pipe that carries much: what the kernel gives anybody at most. The pages are taken only as they fill. */
+const pipeBytes = 1024 * 1024;
 
 export interface LaunchFiles {
   /** Where it runs; `/` when absent. */
@@ -141,8 +143,9 @@ export async function makeFifo(syscalls: Syscalls | undefined, path: string): Pr
 }
 
 /** The reading end of a named pipe; it ends when the last writer has gone, but not before the first has come. */
-export function readFifo(path: string): Socket {
+export function readFifo(path: string, syscalls?: Syscalls): Socket {
   const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  syscalls?.setPipeSize(fd, pipeBytes);
   return socketOf(fd, { readable: true, writable: false });
 }
 
@@ -156,8 +159,9 @@ export function holdFifo(path: string): () => void {
 }
 
 /** The writing end, open also while nobody reads yet. */
-export function writeFifo(path: string): Socket {
+export function writeFifo(path: string, syscalls?: Syscalls): Socket {
   const fd = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
+  syscalls?.setPipeSize(fd, pipeBytes);
   return socketOf(fd, { readable: false, writable: true });
 }
 

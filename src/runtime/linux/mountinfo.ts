@@ -32,6 +32,11 @@ export function parseMounts(text: string): MountEntry[] {
   return entries;
 }
 
+/** The mounts below `dir`, which is not among them. */
+export function mountsBelow(mounts: readonly MountEntry[], dir: string): MountEntry[] {
+  return mounts.filter(({ target }) => target.startsWith(`${dir}/`));
+}
+
 /** The mount that holds `path`: the last one mounted at its longest prefix. */
 export function mountHolding(path: string, mounts: readonly MountEntry[]): MountEntry | undefined {
   let found: MountEntry | undefined;

@@ -4,9 +4,16 @@
  */
 export interface Syscalls {
   mount(source: string, target: string, type: string | null, flags: number, data: string | null): void;
+  /** As {@link mount} on a thread of its own, where it waits for the disk or for other mounts. */
+  mountAsync(...given: Parameters<Syscalls["mount"]>): Promise<void>;
   umount(target: string, flags: number): void;
   /** As {@link umount} on a thread of its own: freeing a large cache takes long. `false` when it failed. */
   umountAsync(target: string, flags: number): Promise<boolean>;
+  /**
+   * Mounts what is at `source` (a directory or a file) on `target`, with its owners mapped as the user namespace behind
+   * `userNamespaceFd` maps them: what is 0 on the disk is that namespace's root.
+   */
+  mountMapped(source: string, target: string, userNamespaceFd: number): void;
   unshare(flags: number): void;
   setns(fd: number, flags: number): void;
   setHostname(name: string): void;
@@ -18,6 +25,8 @@ export interface Syscalls {
   sendAsync(fd: number, data: Buffer): Promise<number>;
   /** The bytes read, or 0 when nothing is there. */
   receive(fd: number, into: Buffer): number;
+  /** How much a pipe holds; more than the host lets anyone have is not an error, and changes nothing. */
+  setPipeSize(fd: number, bytes: number): void;
   /**
    * Waits on a thread of its own for one connection to a listening unix socket and the descriptor that is passed over
    * it. -1: none came within `timeoutMs`.
@@ -79,6 +88,7 @@ const setWindowSizeRequest = 0x5414;
 const pollIn = 1;
 const fcntlGetFlags = 3;
 const fcntlSetFlags = 4;
+const fcntlSetPipeSize = 1031;
 const nonBlocking = 0o4000;
 /** sizeof(struct msghdr) and one control message with one int, on 64-bit Linux. */
 const controlBytes = 24;
@@ -86,6 +96,24 @@ const solSocket = 1;
 const scmRights = 1;
 /** MSG_CMSG_CLOEXEC */
 const closeOnExec = 0x40000000;
+
+/** Of 64-bit Linux, on every architecture. */
+const callNumbers = { openTree: 428, moveMount: 429, mountSetattr: 442 } as const;
+const atWorkingDirectory = -100;
+const atEmptyPath = 0x1000;
+const atRecursive = 0x8000;
+const openTreeClone = 1;
+const openTreeCloseOnExec = 0o2000000;
+const moveMountEmptyPath = 4;
+const mountAttrIdmap = 0x0010_0000n;
+
+/** struct mount_attr */
+function idmapAttributes(userNamespaceFd: number): Buffer {
+  const attributes = Buffer.alloc(32);
+  attributes.writeBigUInt64LE(mountAttrIdmap, 0);
+  attributes.writeBigUInt64LE(BigInt(userNamespaceFd), 24);
+  return attributes;
+}
 
 function bind(koffi: Koffi): Syscalls {
   const libc = koffi.load("libc.so.6");
@@ -127,6 +155,9 @@ function bind(koffi: Koffi): Syscalls {
   const mkfifo = libc.func("int mkfifo(const char *, uint32_t)");
   const fcntl = libc.func("int fcntl(int, int, ...)");
   const ioctl = libc.func("int ioctl(int, unsigned long, ...)");
+  const openTree = libc.func("syscall", "long", ["long", "int", "str", "uint"]);
+  const moveMount = libc.func("syscall", "long", ["long", "int", "str", "int", "str", "uint"]);
+  const mountSetattr = libc.func("syscall", "long", ["long", "int", "str", "uint", "uint8_t *", "size_t"]);
   const ifNameToIndex = libc.func("unsigned int if_nametoindex(const char *)");
 
   const background = <T>(fn: { async: (...args: any[]) => void }, ...args: unknown[]) =>
@@ -161,11 +192,31 @@ function bind(koffi: Koffi): Syscalls {
     mount(source, target, type, flags, data) {
       if (mount(source, target, type, flags, data) !== 0) fail("mount", `${source} on ${target}`);
     },
+    async mountAsync(...given) {
+      if ((await background<number>(mount, ...given)) === 0) return;
+      // Only a call of this thread tells why.
+      this.mount(...given);
+    },
     umount(target, flags) {
       if (umount2(target, flags) !== 0) fail("umount", target);
     },
     async umountAsync(target, flags) {
       return (await background<number>(umount2, target, flags)) === 0;
+    },
+    mountMapped(source, target, userNamespaceFd) {
+      const { openTree: open, moveMount: move, mountSetattr: set } = callNumbers;
+      const flags = openTreeClone | openTreeCloseOnExec | atRecursive;
+      const tree = Number(openTree(open, atWorkingDirectory, source, flags));
+      if (tree < 0) fail("open_tree", source);
+      try {
+        const attributes = idmapAttributes(userNamespaceFd);
+        if (Number(mountSetattr(set, tree, "", atEmptyPath, attributes, attributes.length)) !== 0)
+          fail("mount_setattr", source);
+        if (Number(moveMount(move, tree, "", atWorkingDirectory, target, moveMountEmptyPath)) !== 0)
+          fail("move_mount", `${source} on ${target}`);
+      } finally {
+        close(tree);
+      }
     },
     unshare(flags) {
       if (unshare(flags) !== 0) fail("unshare");
@@ -222,6 +273,9 @@ function bind(koffi: Koffi): Syscalls {
     setNonBlocking(fd) {
       const flags = fcntl(fd, fcntlGetFlags, "int", 0);
       if (flags < 0 || fcntl(fd, fcntlSetFlags, "int", flags | nonBlocking) < 0) fail("fcntl");
+    },
+    setPipeSize(fd, bytes) {
+      fcntl(fd, fcntlSetPipeSize, "int", bytes);
     },
     setWindowSize(fd, { columns, rows }) {
       const size = Buffer.alloc(8);

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { RuntimeError, type RuntimeStreams } from "../contract.ts";
 import { connectSeqPacket, unixPathBytesMax } from "../linux/descriptors.ts";
 import type { EngineContext } from "./context.ts";
+import { PacketReader } from "./packet-reader.ts";
 import type { ContainerRecord } from "./records.ts";
 
 /** conmon's control fifo takes lines of three numbers; these are the first. */
@@ -16,7 +17,10 @@ const packetStderr = 3;
 /** conmon's buffer for standard input is larger, but a packet that is cut is lost. */
 const stdinPacketBytesMax = 8 * 1024;
 
-/** Joins the streams of the container's first process until it ends, or the signal. */
+/**
+ * Joins the streams of the container's first process until it ends, or the signal; and until the client's input ends,
+ * where the container's own stays open for the next. As CRI-O's `attachContainerSocket`.
+ */
 export async function attachContainer(
   context: EngineContext,
   record: ContainerRecord,
@@ -33,23 +37,30 @@ export async function attachContainer(
     // The path of a bundle may be longer than a socket's address takes.
     const long = join(context.layout.bundle(record.id), "attach");
     const path = Buffer.byteLength(long) <= unixPathBytesMax ? long : `/proc/self/fd/${folder.fd}/attach`;
-    const socket = connectSeqPacket(syscalls, path);
+    const { socket, fd } = connectSeqPacket(syscalls, path);
     const stop = () => socket.destroy();
     signal.addEventListener("abort", stop, { once: true });
     if (signal.aborted) stop();
     socket.on("error", () => socket.destroy());
-    socket.on("data", (packet: Buffer) => {
-      const target = packet[0] === packetStderr ? streams.stderr : streams.stdout;
-      if (packet[0] !== packetStdout && packet[0] !== packetStderr) return;
+    const hand = (kind: number, data: Buffer) => {
+      if (kind !== packetStdout && kind !== packetStderr) return;
+      const target = kind === packetStderr ? streams.stderr : streams.stdout;
       // A reader that is slow holds the socket back, and through it conmon.
-      if (target && !target.write(packet.subarray(1))) {
-        socket.pause();
-        target.once("drain", () => socket.resume());
-      }
+      if (!target || target.write(data) || socket.isPaused()) return;
+      socket.pause();
+      target.once("drain", () => socket.resume());
+      target.once("close", () => socket.resume());
+    };
+    const packets = new PacketReader(syscalls, fd, hand);
+    // Node's loop reads one packet a turn; whatever else is there comes along.
+    socket.on("data", (packet: Buffer) => {
+      hand(packet[0]!, packet.subarray(1));
+      if (!socket.isPaused()) packets.readAll();
     });
     if (streams.stdin && record.config.stdin) {
+      const isForOthers = !record.config.stdinOnce && !options.tty;
       void pumpStdin(streams.stdin, (chunk) => writePacket(socket, chunk)).then(
-        () => socket.end(),
+        () => (isForOthers ? socket.destroy() : socket.end()),
         () => {},
       );
     }

@@ -1,5 +1,17 @@
-import { closeSync, constants, openSync, unlinkSync, writeSync } from "node:fs";
-import { mkdir, realpath, rm, writeFile } from "node:fs/promises";
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  openSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
+import { mkdir, realpath } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import {
   type ContainerConfig,
@@ -12,13 +24,17 @@ import {
 import { mountHolding, readMounts } from "../linux/mountinfo.ts";
 import { runTool } from "../linux/tool.ts";
 import { type ConmonLaunch, launchContainer } from "./conmon.ts";
-import { type EngineContext, newId, runtimeArgs } from "./context.ts";
+import { type EngineContext, newId } from "./context.ts";
 import { findDevices } from "./devices.ts";
 import { explainStartFailure, startErrorExitCode } from "./errors.ts";
+import { contextOf, contextOfContainer, factsFor, runtimeCommand } from "./handlers.ts";
+import { mountImageVolumes } from "./image-volumes.ts";
+import { type Layout, removeInMemory } from "./layout.ts";
+import { mapMounts, openToUsers, podUsers, releaseMapped, withMapped } from "./mapped.ts";
 import { targetPidNamespace } from "./pid-target.ts";
 import { identify, killNamed } from "./processes.ts";
 import type { ContainerRecord, SandboxRecord } from "./records.ts";
-import { makeDirInRoot, mountOverlay, readInRoot } from "./rootfs.ts";
+import { makeDirInRoot, makeMountPoint, mountOverlay, readInRoot } from "./rootfs.ts";
 import { readSeccompFile } from "./seccomp-file.ts";
 import { parseSignal } from "./signals.ts";
 import { buildSpec } from "./spec/spec.ts";
@@ -41,7 +57,7 @@ export class ContainerMaker {
     config: ContainerConfig,
     sandboxConfig: PodSandboxConfig,
   ): Promise<string> {
-    const context = this.#context;
+    const context = contextOf(this.#context, sandbox);
     const { layout, records } = context;
     const id = newId(context.random);
     const { layers, image } = await context.images.rootfs(config.imageId);
@@ -58,18 +74,18 @@ export class ContainerMaker {
       logPath: join(sandboxConfig.logDirectory, config.logPath),
     };
     try {
-      await Promise.all([
-        mkdir(layout.rootfs(id), { recursive: true, mode: 0o711 }),
-        mkdir(layout.upper(id), { recursive: true, mode: 0o711 }).then(() => mkdir(layout.work(id))),
-        mkdir(dirname(record.logPath), { recursive: true, mode: 0o755 }),
-      ]);
+      const users = podUsers(context, sandbox);
+      mkdirSync(layout.bundle(id), { mode: 0o700 });
+      if (users) openToUsers(layout.bundle(id), users.range);
+      mkdirSync(layout.rootfs(id), { mode: 0o711 });
+      await makeWritableLayer(layout, id, layers, users?.range.hostId ?? 0);
+      await mkdir(dirname(record.logPath), { recursive: true, mode: 0o755 });
       const rootfs = layout.rootfs(id);
-      await mountOverlay(context.host, {
-        layers,
-        target: rootfs,
-        upper: layout.upper(id),
-        work: layout.work(id),
-      });
+      const [upper, work] = [layout.upper(id), layout.work(id)];
+      const lowest = context.mountPoints.of(config.mounts);
+      await withMapped(context, id, users, [...lowest, ...layers], (lower) =>
+        mountOverlay(context.host, { layers: lower, target: rootfs, upper, work }),
+      );
       record.user = resolveUser(config.linux.security, image.config, await this.#accountsOf(image, rootfs));
       await this.#writeSpec(record, sandbox, sandboxConfig, image);
       await records.saveContainer(record);
@@ -93,15 +109,17 @@ export class ContainerMaker {
     sandboxConfig: PodSandboxConfig,
     image: Image,
   ): Promise<void> {
-    const context = this.#context;
+    const context = contextOf(this.#context, sandbox);
     const { layout } = context;
     const { config, id } = record;
     const { security, resources } = config.linux;
     const seccomp = security.seccomp ?? sandboxConfig.linux.seccomp;
-    const [devices, , imageRoots, localhostSeccomp] = await Promise.all([
-      findDevices(config),
+    const users = podUsers(context, sandbox);
+    await makeMissingSources(config.mounts);
+    const [devices, , imageSources, localhostSeccomp] = await Promise.all([
+      findDevices(config, context.runtime.kind),
       requirePropagation(config.mounts),
-      mountImageVolumes(context, record),
+      mountImageVolumes(context, record, users),
       seccomp?.type === "Localhost" && !security.privileged ? readSeccompFile(seccomp.path) : undefined,
     ]);
     const limits = { resources, devices: devices.rules };
@@ -109,12 +127,16 @@ export class ContainerMaker {
     const namespaces = sandbox.config.linux.namespaces;
     const ownNetwork = namespaces.network === "pod";
     const targetPids = targetPidNamespace(context, config, sandbox.id);
+    const given = { mounts: config.mounts, resolvConfPath: layout.resolvConf(sandbox.id) };
+    const { mounts, resolvConfPath } = users
+      ? mapMounts(context, id, users, config, given.resolvConfPath)
+      : given;
     const spec = buildSpec({
-      config,
+      config: { ...config, mounts },
       sandbox: { ...sandboxConfig, linux: { ...sandboxConfig.linux, namespaces } },
       image: image.config,
       user: record.user,
-      host: context.facts,
+      host: factsFor(context.runtime.kind, context.facts),
       rootfsPath: layout.rootfs(id),
       namespaces: {
         ...(ownNetwork && {
@@ -126,16 +148,20 @@ export class ContainerMaker {
         ...(sandbox.pause && { pid: `/proc/${sandbox.pause.pid}/ns/pid` }),
       },
       shmPath: namespaces.ipc === "pod" ? layout.shm(sandbox.id) : "/dev/shm",
-      resolvConfPath: layout.resolvConf(sandbox.id),
+      resolvConfPath,
+      ...(users && { users }),
       cgroup: context.cgroups.spec(record.cgroup, limits, security.privileged ? "rw" : "ro"),
       devices: devices.nodes,
-      imageRoots,
+      imageSources,
       localhostSeccomp,
+      // gVisor's UTS namespace is its own.
+      ...(context.runtime.kind === "runsc" && ownNetwork && { hostname: sandboxConfig.hostname }),
     });
-    await Promise.all([
-      makeDirInRoot(layout.rootfs(id), spec.process.cwd),
-      writeFile(join(layout.bundle(id), "config.json"), JSON.stringify(spec), { mode: 0o600 }),
-    ]);
+    writeFileSync(join(layout.bundle(id), "config.json"), JSON.stringify(spec), { mode: 0o600 });
+    const ownerId = users?.range.hostId;
+    for (const { hostPath, containerPath, imageId } of mounts)
+      if (imageId === undefined) await makeMountPoint(layout.rootfs(id), containerPath, hostPath, ownerId);
+    await makeDirInRoot(layout.rootfs(id), spec.process.cwd, ownerId);
   }
 
   async #accountsOf(image: Image, rootfs: string): Promise<Accounts> {
@@ -150,6 +176,34 @@ export class ContainerMaker {
     this.#accounts.set(image.id, accounts);
     return accounts;
   }
+}
+
+/**
+ * The writable layer's root is that of the image, in mode and owner. What is written belongs to the pod's users also on
+ * the disk: overlayfs itself is none of them. What is made on a disk may wait for its journal while many pods start, and
+ * with it whatever else this thread has to do: so by other threads.
+ */
+async function makeWritableLayer(
+  layout: Layout,
+  id: string,
+  layers: readonly string[],
+  firstId: number,
+): Promise<void> {
+  const upper = layout.upper(id);
+  await mkdir(upper, { recursive: true, mode: 0o700 });
+  const { mode, uid, gid } = statSync(layers.at(-1)!);
+  chmodSync(upper, mode & 0o7777);
+  if (firstId + uid > 0 || firstId + gid > 0) chownSync(upper, firstId + uid, firstId + gid);
+  await mkdir(layout.work(id));
+}
+
+/** As containerd and CRI-O: a hostPath of no type that is not there is a directory from now on. */
+async function makeMissingSources(mounts: readonly Mount[]): Promise<void> {
+  for (const { hostPath, imageId } of mounts)
+    if (imageId === undefined && !existsSync(hostPath))
+      await mkdir(hostPath, { recursive: true, mode: 0o755 }).catch((error: Error) => {
+        throw new RuntimeError("CreateContainerError", `failed to mkdir "${hostPath}": ${error.message}`);
+      });
 }
 
 /** As containerd: a mount can only propagate where the host's mount that holds it does. */
@@ -176,35 +230,19 @@ function stopSignal(config: ContainerConfig, image: Image): string {
   return parseSignal(signal) === undefined ? "SIGTERM" : signal;
 }
 
-/** Each image volume's root filesystem, mounted read-only beside the container's own. */
-async function mountImageVolumes(
-  context: EngineContext,
-  record: ContainerRecord,
-): Promise<Map<string, string>> {
-  const roots = new Map<string, string>();
-  for (const { imageId } of record.config.mounts) {
-    if (!imageId || roots.has(imageId)) continue;
-    const { layers } = await context.images.rootfs(imageId);
-    const target = join(context.layout.bundle(record.id), `image-${roots.size}`);
-    await mkdir(target);
-    await mountOverlay(context.host, { layers, target });
-    roots.set(imageId, target);
-  }
-  return roots;
-}
-
 /**
  * Starts the container's process: conmon and the runtime's `create`, the move into its cgroup, and the start itself.
  * The record says what runs; a failure is recorded as `StartError`, exit code 128, as containerd does.
  */
-export async function startContainer(context: EngineContext, record: ContainerRecord): Promise<void> {
+export async function startContainer(engine: EngineContext, record: ContainerRecord): Promise<void> {
+  const context = contextOfContainer(engine, record);
   const { layout, records, cgroups, clock } = context;
   const { id, config } = record;
   try {
     targetPidNamespace(context, config, record.sandboxId);
     const pid = await launch(context, record, {
       conmonPath: context.conmonPath,
-      runtime: [...cgroups.launcher(record.cgroup), context.runtime.path, ...runtimeArgs(context)],
+      runtime: [...cgroups.launcher(record.cgroup), ...runtimeCommand(context)],
       id,
       bundle: layout.bundle(id),
       exitDir: layout.exits,
@@ -279,26 +317,28 @@ async function openStartGate(context: EngineContext, id: string): Promise<void> 
       if (code !== "ENOENT") throw error;
     }
   }
-  await runTool(context.runtime.path, [...runtimeArgs(context), "start", id]);
+  const [program, ...args] = runtimeCommand(context);
+  await runTool(program!, [...args, "start", id]);
 }
 
 /** Kills what a half-started container left: its conmon, the process at the start gate, the runtime's state. */
-export async function endProcesses(context: EngineContext, record: ContainerRecord): Promise<void> {
+export async function endProcesses(engine: EngineContext, record: ContainerRecord): Promise<void> {
+  const context = contextOfContainer(engine, record);
   const { layout } = context;
   // conmon first, or it would report the end of what is about to be killed.
   await killNamed(join(layout.bundle(record.id), "conmon.pid"), record.id);
   await context.cgroups.kill(record.cgroup);
   await killNamed(join(layout.bundle(record.id), "pid"), record.id);
   const left = launchFiles.map((name) => join(layout.bundle(record.id), name));
-  const gone = [join(layout.runtimeRoot, record.id), layout.exitFile(record.id), ...left];
-  await Promise.all(gone.map((path) => rm(path, { recursive: true, force: true })));
+  removeInMemory([join(layout.runtimeRoot, record.id), layout.exitFile(record.id), ...left]);
 }
 
 /** What a launch makes in the bundle, and would trip over the next time. */
 const launchFiles = ["sync", "conmon.log", "conmon.pid", "pid", "ctl", "winsz", "attach"];
 
 /** Gives back everything a container that does not run holds; repeating it is fine. */
-export async function releaseContainer(context: EngineContext, record: ContainerRecord): Promise<void> {
+export async function releaseContainer(engine: EngineContext, record: ContainerRecord): Promise<void> {
+  const context = contextOfContainer(engine, record);
   const { layout, host, records, cgroups } = context;
   const { id, config } = record;
   const volumes = config.mounts.filter((mount) => mount.imageId).length;
@@ -306,10 +346,10 @@ export async function releaseContainer(context: EngineContext, record: Container
     host.umount(layout.rootfs(id)),
     ...Array.from({ length: volumes }, (_, index) => host.umount(join(layout.bundle(id), `image-${index}`))),
     cgroups.remove(record.cgroup),
-    rm(join(layout.runtimeRoot, id), { recursive: true, force: true }),
-    rm(layout.exitFile(id), { force: true }),
+    releaseMapped(context, id),
   ]);
-  await Promise.all([rm(layout.bundle(id), { recursive: true, force: true }), records.forgetContainer(id)]);
+  removeInMemory([join(layout.runtimeRoot, id), layout.exitFile(id), layout.bundle(id)]);
+  await records.forgetContainer(id);
 }
 
 export function containerStatus(record: ContainerRecord): ContainerStatus {

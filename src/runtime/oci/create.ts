@@ -1,4 +1,3 @@
-import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import type { Clock, Log, Random } from "../../base/index.ts";
@@ -8,14 +7,14 @@ import { createLinuxHost, type LinuxHost } from "../linux/host.ts";
 import { Launcher } from "../linux/launcher.ts";
 import { readMounts } from "../linux/mountinfo.ts";
 import { MountFlag } from "../linux/syscalls.ts";
-import { runTool } from "../linux/tool.ts";
 import type { PodNetwork } from "../pod-network.ts";
 import { createCgroupDriver } from "./cgroups/detect.ts";
-import type { OciRuntimeBinary } from "./context.ts";
 import { OciRuntime } from "./engine.ts";
 import { readHostFacts } from "./facts.ts";
+import { findDefaultRuntime, findHandlers, lookUpProgram } from "./handlers.ts";
 import { keepProcessAlive } from "./keep-alive.ts";
 import { Layout } from "./layout.ts";
+import { MountPointLayers } from "./mount-points.ts";
 import { readBootId } from "./processes.ts";
 import { RecordStore } from "./records.ts";
 import { Semaphore } from "./semaphore.ts";
@@ -40,7 +39,6 @@ export interface OciRuntimeOptions {
   runtimePath?: string;
 }
 
-const programFolders = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 /** Specifications, pid and exit files, namespaces' mount points: some kilobytes a container. */
 const runDirBytes = "size=64m,mode=0711";
 
@@ -64,29 +62,51 @@ async function create(options: OciRuntimeOptions): Promise<Runtime> {
   const [host, facts, runtime] = await Promise.all([
     options.host ?? createLinuxHost(),
     readHostFacts(),
-    findRuntime(options.runtimePath),
+    findDefaultRuntime(options.runtimePath),
   ]);
   if (!host.syscalls)
     log.warn("koffi has no build for this machine: mounts and namespaces are made by child processes");
-  await prepareRunDir(host, layout);
+  const mountPoints = new MountPointLayers(layout.mountPoints);
+  await Promise.all([prepareRunDir(host, layout), mountPoints.prepare()]);
   const deviceFilter = facts.capabilities.includes("CAP_SYS_RESOURCE");
-  const cgroups = await createCgroupDriver({
-    host,
-    root: cgroupRoot,
-    hierarchiesDir: layout.hierarchies,
-    runtime: runtime.kind,
-    deviceFilter,
-    clock,
-    log,
-  });
+  const handlers = await findHandlers(runtime, (kind) =>
+    createCgroupDriver({
+      ...{
+        host,
+        root: cgroupRoot,
+        hierarchiesDir: layout.hierarchies,
+        runtime: kind,
+        deviceFilter,
+        clock,
+        log,
+      },
+    }),
+  );
+  const { cgroups } = handlers.get("")!;
   if (cgroups.version === "v2" && !deviceFilter) {
     log.warn("no CAP_SYS_RESOURCE: containers go without a device filter, and so without CAP_MKNOD");
     facts.capabilities = facts.capabilities.filter((name) => name !== "CAP_MKNOD");
   }
-  const records = new RecordStore(layout);
-  await records.load(log);
+  const records = new RecordStore(layout, log);
+  await records.load();
   const engine = new OciRuntime({
-    ...{ layout, records, host, cgroups, cgroupRoot, network, images, clock, random, log, facts, runtime },
+    ...{
+      layout,
+      mountPoints,
+      records,
+      host,
+      cgroups,
+      cgroupRoot,
+      network,
+      images,
+      clock,
+      random,
+      log,
+      facts,
+      runtime,
+      handlers,
+    },
+    version: runtime.version,
     launcher: new Launcher(),
     starting: new Semaphore(startsPerCpu * availableParallelism()),
     bootId: readBootId(),
@@ -109,28 +129,15 @@ async function prepareRunDir(host: LinuxHost, layout: Layout): Promise<void> {
     layout.runtimeRoot,
     layout.sandboxRunDirs,
     layout.bundles,
+    layout.allMapped,
     layout.consoles,
   ]) {
     await mkdir(folder, { recursive: true, mode: 0o711 });
   }
 }
 
-async function findRuntime(path: string | undefined): Promise<OciRuntimeBinary> {
-  const found = path ?? (lookUp("crun") || findProgram("runc"));
-  const text = await runTool(found, ["--version"]);
-  const [kind, version] = /^(crun|runc) version (\S+)/.exec(text)?.slice(1) ?? [];
-  if (kind !== "crun" && kind !== "runc") {
-    throw new RuntimeError("Unsupported", `"${found}" is neither crun nor runc: ${text.split("\n")[0]}`);
-  }
-  return { path: found, kind, version: version! };
-}
-
-function lookUp(program: string): string | undefined {
-  return programFolders.map((folder) => `${folder}/${program}`).find((path) => existsSync(path));
-}
-
 function findProgram(program: string): string {
-  const path = lookUp(program);
+  const path = lookUpProgram(program);
   if (!path)
     throw new RuntimeError("Unsupported", `${program} is not installed: on Debian, "apt install ${program}"`);
   return path;

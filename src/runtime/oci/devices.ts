@@ -1,6 +1,6 @@
 import { opendir, stat } from "node:fs/promises";
 import { type ContainerConfig, RuntimeError } from "../contract.ts";
-import type { DeviceRule } from "./cgroups/driver.ts";
+import type { DeviceRule, RuntimeKind } from "./cgroups/driver.ts";
 import type { OciDevice } from "./spec/oci-spec.ts";
 
 /** Folders of /dev that a container has of its own. */
@@ -14,7 +14,15 @@ export interface ContainerDevices {
 }
 
 /** The device nodes a container gets beside the default ones: those it names, or all of the host's when privileged. */
-export async function findDevices(config: ContainerConfig): Promise<ContainerDevices> {
+export async function findDevices(config: ContainerConfig, runtime: RuntimeKind): Promise<ContainerDevices> {
+  if (runtime === "runsc") {
+    // Its kernel has devices of its own, and none of the host's, also where all is allowed.
+    if (!config.devices?.length) return { nodes: [], rules: [] };
+    throw new RuntimeError(
+      "Unsupported",
+      'the runtime handler "runsc" (gVisor) does not support host devices',
+    );
+  }
   if (config.linux.security.privileged) return { nodes: await allDevices(), rules: "all" };
   const nodes: OciDevice[] = [];
   const rules: DeviceRule[] = [];

@@ -327,9 +327,9 @@ test("a pod's sysctls hold in it alone, and those of the whole host are refused"
 test("what this engine cannot do is refused with a reason", async () => {
   await assert.rejects(
     sandbox({
-      namespaces: { network: "pod", ipc: "pod", pid: "container", user: { hostId: 100000, length: 65536 } },
+      namespaces: { network: "node", ipc: "pod", pid: "container", user: { hostId: 131072, length: 65536 } },
     }),
-    (error: RuntimeError) => error.reason === "Unsupported" && /user namespaces/.test(error.message),
+    (error: RuntimeError) => error.reason === "InvalidArgument" && /host's namespaces/.test(error.message),
   );
   const pod = await sandbox();
   const create = (config: ContainerConfig) => bed.runtime.createContainer(pod.id, config, pod.config);

@@ -1,17 +1,22 @@
 import type { Duplex } from "node:stream";
-import type { Timer } from "../../base/index.ts";
+import { KeyedMutex, type Timer } from "../../base/index.ts";
 import {
   type ContainerConfig,
   type ContainerStats,
   type ContainerStatus,
+  type DiskUsage,
   type LinuxResources,
   type PodSandboxConfig,
+  type PodSandboxStats,
   type PodSandboxStatus,
   type Runtime,
   RuntimeError,
   type RuntimeEvent,
   type RuntimeExecOptions,
+  type RuntimeHandler,
   type RuntimeStreams,
+  type SharedCgroups,
+  type UsageDetail,
 } from "../contract.ts";
 import { attachContainer, reopenLog } from "./attach.ts";
 import {
@@ -25,13 +30,16 @@ import type { EngineContext } from "./context.ts";
 import { notFound } from "./errors.ts";
 import { ContainerExec } from "./exec.ts";
 import { ExitWatcher, readExit } from "./exits.ts";
-import { KeyedMutex } from "./keyed-mutex.ts";
+import { contextOfContainer, handlerFeatures } from "./handlers.ts";
 import { forwardPort } from "./port-forward.ts";
 import { isAlive, signalProcess } from "./processes.ts";
 import type { ContainerRecord, SandboxRecord } from "./records.ts";
 import { repair } from "./repair.ts";
+import { updateContainer, updateSandbox } from "./resources.ts";
 import { releaseSandbox, runSandbox, sandboxStatus, stopSandbox } from "./sandboxes.ts";
+import { sharedCgroups } from "./shared-cgroups.ts";
 import { parseSignal } from "./signals.ts";
+import { containerStats, diskUsage, podStats } from "./stats.ts";
 
 /** After SIGKILL a container ends within milliseconds, unless its disk hangs. */
 const killMsMax = 10_000;
@@ -46,6 +54,7 @@ const killedExitCode = 137;
 /** The default engine: crun under one conmon a container. */
 export class OciRuntime implements Runtime {
   readonly images;
+  readonly sharedCgroups: SharedCgroups;
   readonly #context: EngineContext;
   readonly #maker: ContainerMaker;
   readonly #exec: ContainerExec;
@@ -62,6 +71,7 @@ export class OciRuntime implements Runtime {
   constructor(context: EngineContext) {
     this.#context = context;
     this.images = context.images;
+    this.sharedCgroups = sharedCgroups(context);
     this.#maker = new ContainerMaker(context);
     this.#exec = new ContainerExec(context);
     this.#exits = new ExitWatcher(context.layout, (id) => void this.#onExitFile(id), context.log);
@@ -76,12 +86,17 @@ export class OciRuntime implements Runtime {
   }
 
   async version(): Promise<{ name: string; version: string }> {
-    const { kind, version } = this.#context.runtime;
-    return { name: `peapod-${kind}`, version };
+    const { runtime, version } = this.#context;
+    return { name: `peapod-${runtime.kind}`, version };
   }
 
   async status(): Promise<{ ready: boolean; message: string }> {
     return this.#context.network.status();
+  }
+
+  async handlers(): Promise<RuntimeHandler[]> {
+    const handlers = [...this.#context.handlers.values()];
+    return handlers.map((handler) => handlerFeatures(this.#context, handler));
   }
 
   async close(): Promise<void> {
@@ -90,7 +105,7 @@ export class OciRuntime implements Runtime {
     this.#sweep?.cancel();
     this.#exec.close();
     this.#context.launcher.close();
-    await this.#context.records.flush();
+    await this.#context.records.close();
   }
 
   onEvent(listener: (event: RuntimeEvent) => void): () => void {
@@ -134,6 +149,12 @@ export class OciRuntime implements Runtime {
       await releaseSandbox(this.#context, sandboxId);
       await this.#context.records.forgetSandbox(sandboxId);
     });
+  }
+
+  updatePodSandboxResources(sandboxId: string, resources: LinuxResources): Promise<void> {
+    return this.#locks.run(sandboxId, () =>
+      updateSandbox(this.#context, this.#sandbox(sandboxId), resources),
+    );
   }
 
   async listPodSandboxes(): Promise<PodSandboxStatus[]> {
@@ -180,6 +201,9 @@ export class OciRuntime implements Runtime {
       if (record.startedAtMs !== undefined) return;
       await this.#context.starting.run(() => startContainer(this.#context, record));
       this.#emit("started", record);
+      // Where the start is another process's work, the container's end may have come before its record.
+      if (contextOfContainer(this.#context, record).runtime.kind !== "crun")
+        await this.#onExitFile(containerId);
     });
   }
 
@@ -226,29 +250,26 @@ export class OciRuntime implements Runtime {
   }
 
   async updateContainerResources(containerId: string, resources: LinuxResources): Promise<void> {
-    const record = this.#container(containerId);
-    try {
-      this.#context.cgroups.update(record.cgroup, resources);
-    } catch (error) {
-      throw new RuntimeError(
-        "Internal",
-        `cannot change the resources of ${containerId}: ${(error as Error).message}`,
-      );
-    }
-    const merged = { ...record.config.linux.resources, ...resources };
-    const config = { ...record.config, linux: { ...record.config.linux, resources: merged } };
-    await this.#context.records.saveContainer({ ...this.#container(containerId), config });
+    await updateContainer(this.#context, this.#container(containerId), resources);
   }
 
   async reopenContainerLog(containerId: string): Promise<void> {
     await reopenLog(this.#context, this.#runningContainer(containerId));
   }
 
-  async containerStats(containerId: string): Promise<ContainerStats | undefined> {
+  async containerStats(containerId: string, detail?: UsageDetail): Promise<ContainerStats | undefined> {
     const record = this.#context.records.containers.get(containerId);
-    if (!record || record.exit || record.startedAtMs === undefined) return undefined;
-    const usage = await this.#context.cgroups.stats(record.cgroup);
-    return usage && { containerId, atMs: this.#context.clock.now(), ...usage };
+    return record && containerStats(this.#context, record, detail);
+  }
+
+  async podSandboxStats(sandboxId: string, detail?: UsageDetail): Promise<PodSandboxStats | undefined> {
+    const record = this.#context.records.sandboxes.get(sandboxId);
+    return record && podStats(this.#context, record, detail);
+  }
+
+  async containerDiskUsage(containerId: string): Promise<DiskUsage | undefined> {
+    const record = this.#context.records.containers.get(containerId);
+    return record && diskUsage(this.#context, record);
   }
 
   // Streams
@@ -275,12 +296,8 @@ export class OciRuntime implements Runtime {
     options: { tty: boolean },
     streams: RuntimeStreams,
     signal: AbortSignal,
-  ): Promise<{ exitCode: number }> {
-    const record = this.#runningContainer(containerId);
-    await attachContainer(this.#context, record, options, streams, signal);
-    if (signal.aborted) return { exitCode: 0 };
-    await this.#ended(containerId, killMsMax);
-    return { exitCode: this.#context.records.containers.get(containerId)?.exit?.code ?? 0 };
+  ): Promise<void> {
+    await attachContainer(this.#context, this.#runningContainer(containerId), options, streams, signal);
   }
 
   async portForward(sandboxId: string, port: number): Promise<Duplex> {
@@ -293,7 +310,7 @@ export class OciRuntime implements Runtime {
     const record = this.#context.records.containers.get(containerId);
     // Without a process on record it is being started still, and whoever does that sees it fail.
     if (!record?.process || record.exit) return;
-    const exit = await readExit(this.#context.layout, containerId);
+    const exit = readExit(this.#context.layout, containerId);
     if (exit) await this.#recordExit(containerId, exit.code, exit.finishedAtMs);
   }
 
@@ -378,7 +395,7 @@ export class OciRuntime implements Runtime {
     if (lost.length === 0) return;
     await this.#context.clock.sleep(exitFileMsMax);
     for (const { id } of lost) {
-      const exit = await readExit(this.#context.layout, id);
+      const exit = readExit(this.#context.layout, id);
       const now = this.#context.clock.now();
       if (exit) await this.#recordExit(id, exit.code, exit.finishedAtMs);
       else

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { closeSync } from "node:fs";
+import { closeSync, unlinkSync } from "node:fs";
 import { readFile, rm, writeFile } from "node:fs/promises";
 import type { Socket } from "node:net";
 import { join } from "node:path";
@@ -7,8 +7,10 @@ import type { Readable, Writable } from "node:stream";
 import { RuntimeError, type RuntimeExecOptions, type RuntimeStreams } from "../contract.ts";
 import { adoptDescriptor, listenUnix } from "../linux/descriptors.ts";
 import { holdFifo, makeFifo, readFifo, writeFifo } from "../linux/launcher.ts";
-import { type EngineContext, runtimeArgs } from "./context.ts";
+import { runTool } from "../linux/tool.ts";
+import type { EngineContext } from "./context.ts";
 import { execFailureCode } from "./errors.ts";
+import { contextOfContainer, runtimeCommand } from "./handlers.ts";
 import type { ContainerRecord } from "./records.ts";
 import type { OciProcess, OciSpec } from "./spec/oci-spec.ts";
 
@@ -124,12 +126,12 @@ class ExecSession {
   #terminalFd: number | undefined;
 
   constructor(context: EngineContext, record: ContainerRecord, name: string) {
-    this.#context = context;
+    this.#context = contextOfContainer(context, record);
     this.#record = record;
     this.#name = name;
   }
 
-  #file(kind: "json" | "log" | "in" | "out" | "err"): string {
+  #file(kind: "json" | "log" | "in" | "out" | "err" | "pid"): string {
     return join(this.#context.layout.bundle(this.#record.id), `${this.#name}.${kind}`);
   }
 
@@ -150,15 +152,15 @@ class ExecSession {
       stderr: this.#file("err"),
     };
     for (const path of Object.values(files)) await makeFifo(syscalls, path);
-    this.stdout = readFifo(files.stdout);
-    this.stderr = readFifo(files.stderr);
+    this.stdout = readFifo(files.stdout, syscalls);
+    this.stderr = readFifo(files.stderr, syscalls);
     if (!files.stdin) {
       this.#exited = this.#context.launcher.run(this.#command([]), files);
       return;
     }
     // The client's input may be complete before the command has opened its end.
     const opened = holdFifo(files.stdin);
-    this.stdin = writeFifo(files.stdin);
+    this.stdin = writeFifo(files.stdin, syscalls);
     this.#exited = this.#context.launcher.run(this.#command([]), files, { opened }).finally(opened);
   }
 
@@ -194,14 +196,11 @@ class ExecSession {
   }
 
   #command(options: readonly string[]): string[] {
-    const { cgroups, runtime } = this.#context;
+    const { cgroups } = this.#context;
     return [
-      ...[
-        ...cgroups.execLauncher(this.#record.cgroup, this.#name),
-        runtime.path,
-        ...runtimeArgs(this.#context),
-      ],
+      ...[...cgroups.execLauncher(this.#record.cgroup, this.#name), ...runtimeCommand(this.#context)],
       ...[`--log=${this.#file("log")}`, "exec", "--process", this.#file("json"), ...options],
+      ...(this.#context.runtime.kind === "runsc" ? [`--internal-pid-file=${this.#file("pid")}`] : []),
       ...[...cgroups.execRuntimeArgs(this.#name), this.#record.id],
     ];
   }
@@ -217,7 +216,16 @@ class ExecSession {
     }
   }
 
+  /** What runs under gVisor has no process on this host: its kernel is asked. */
+  async #killInSandbox(): Promise<void> {
+    const pid = await readFile(this.#file("pid"), "utf8").catch(() => "");
+    if (!pid) return;
+    const [program, ...args] = runtimeCommand(this.#context);
+    await runTool(program!, [...args, "kill", "--pid", pid, this.#record.id, "KILL"]).catch(() => {});
+  }
+
   async kill(): Promise<void> {
+    if (this.#context.runtime.kind === "runsc") await this.#killInSandbox();
     await this.#context.cgroups.killExec(this.#record.cgroup, this.#name);
   }
 
@@ -247,8 +255,16 @@ class ExecSession {
 
   async #removeFiles(): Promise<void> {
     this.#context.cgroups.removeExec(this.#record.cgroup, this.#name);
-    const kinds = ["json", "log", "in", "out", "err"] as const;
-    await Promise.all(kinds.map((kind) => rm(this.#file(kind), { force: true })));
+    for (const kind of ["json", "log", "in", "out", "err", "pid"] as const) removeNow(this.#file(kind));
+  }
+}
+
+/** On a tmpfs, where it takes some microseconds; by way of another thread, and looked at before, a hundred times that. */
+function removeNow(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
   }
 }
 

@@ -1,5 +1,5 @@
-import { type FSWatcher, watch } from "node:fs";
-import { readdir, readFile, stat } from "node:fs/promises";
+import { type FSWatcher, readFileSync, statSync, watch } from "node:fs";
+import { readdir } from "node:fs/promises";
 import type { Log } from "../../base/index.ts";
 import type { Layout } from "./layout.ts";
 
@@ -56,12 +56,11 @@ export class ExitWatcher {
 }
 
 /** What conmon left of an ended container; `undefined` while it runs. */
-export async function readExit(layout: Layout, containerId: string): Promise<ContainerExit | undefined> {
+export function readExit(layout: Layout, containerId: string): ContainerExit | undefined {
   const path = layout.exitFile(containerId);
   try {
-    const [text, info] = await Promise.all([readFile(path, "utf8"), stat(path)]);
-    const code = Number.parseInt(text, 10);
-    return Number.isNaN(code) ? undefined : { code, finishedAtMs: Math.round(info.mtimeMs) };
+    const code = Number.parseInt(readFileSync(path, "utf8"), 10);
+    return Number.isNaN(code) ? undefined : { code, finishedAtMs: Math.round(statSync(path).mtimeMs) };
   } catch {
     return undefined;
   }

@@ -1,3 +1,4 @@
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 
 /**
@@ -13,21 +14,20 @@ export class Layout {
     this.runDir = runDir;
   }
 
-  get sandboxRecords(): string {
-    return join(this.dir, "sandboxes");
+  /** What there is of sandboxes and containers. */
+  get records(): string {
+    return join(this.dir, "records.jsonl");
   }
-  get containerRecords(): string {
+  /** The lowest layers of every container: see {@link MountPointLayers}. */
+  get mountPoints(): string {
+    return join(this.dir, "mount-points");
+  }
+  get containerDirs(): string {
     return join(this.dir, "containers");
   }
-  sandboxRecord(id: string): string {
-    return join(this.dir, "sandboxes", `${id}.json`);
-  }
-  /** Record and writable layer of a container. */
+  /** The writable layer of a container. */
   containerDir(id: string): string {
     return join(this.dir, "containers", id);
-  }
-  containerRecord(id: string): string {
-    return join(this.dir, "containers", id, "record.json");
   }
   upper(id: string): string {
     return join(this.dir, "containers", id, "upper");
@@ -50,7 +50,7 @@ export class Layout {
   get bundles(): string {
     return join(this.runDir, "bundles");
   }
-  /** A cgroup v1 hierarchy mounted here keeps its controller out of cgroup v2; see cgroups/detect.ts. */
+  /** A cgroup v1 hierarchy mounted here keeps its controller out of cgroup v2; see cgroups/hierarchies.ts. */
   get hierarchies(): string {
     return join(this.runDir, "cgroup");
   }
@@ -61,7 +61,7 @@ export class Layout {
   sandboxRun(id: string): string {
     return join(this.runDir, "sandboxes", id);
   }
-  namespace(sandboxId: string, kind: "net" | "ipc" | "uts"): string {
+  namespace(sandboxId: string, kind: "net" | "ipc" | "uts" | "user"): string {
     return join(this.runDir, "sandboxes", sandboxId, kind);
   }
   shm(sandboxId: string): string {
@@ -69,6 +69,13 @@ export class Layout {
   }
   resolvConf(sandboxId: string): string {
     return join(this.runDir, "sandboxes", sandboxId, "resolv.conf");
+  }
+  /** Folders and volumes of containers with users of their own; see mapped.ts. */
+  get allMapped(): string {
+    return join(this.runDir, "mapped");
+  }
+  mapped(containerId: string): string {
+    return join(this.runDir, "mapped", containerId);
   }
   bundle(id: string): string {
     return join(this.runDir, "bundles", id);
@@ -83,4 +90,12 @@ export class Layout {
   exitFile(id: string): string {
     return join(this.runDir, "exits", id);
   }
+}
+
+/**
+ * Removes files and folders in `runDir`, with what is below. They are memory: a synchronous call costs a few µs, less
+ * than the way through the thread pool.
+ */
+export function removeInMemory(paths: readonly string[]): void {
+  for (const path of paths) rmSync(path, { recursive: true, force: true });
 }

@@ -2,7 +2,9 @@ import { copyFile, mkdir, readFile, realpath, rename, rm, writeFile } from "node
 import { basename, dirname, join } from "node:path";
 import { type PodSandboxConfig, RuntimeError } from "../contract.ts";
 import { runTool } from "../linux/tool.ts";
-import { type EngineContext, runtimeArgs } from "./context.ts";
+import type { EngineContext } from "./context.ts";
+import { runtimeCommand } from "./handlers.ts";
+import { podUsers } from "./mapped.ts";
 import { identify, signalProcess } from "./processes.ts";
 import type { ProcessIdentity } from "./records.ts";
 import { buildSpec } from "./spec/spec.ts";
@@ -24,6 +26,7 @@ export async function startPause(
   const cgroup = `${context.cgroupRoot}/${sandbox.linux.cgroupParent}/${sandboxId}`;
   const limits = { resources: { cpuShares: 2, oomScoreAdj: -998 }, devices: [] };
   cgroups.createContainer(cgroup, limits);
+  const users = podUsers(context, { id: sandboxId, config: sandbox });
   const spec = buildSpec({
     config: pauseConfig(limits.resources),
     sandbox: {
@@ -39,19 +42,15 @@ export async function startPause(
     resolvConfPath: "/dev/null",
     cgroup: cgroups.spec(cgroup, limits, "ro"),
     devices: [],
-    imageRoots: new Map(),
+    imageSources: new Map(),
+    ...(users && { users }),
   });
   spec.mounts = spec.mounts.filter((mount) => mount.destination === "/proc" || mount.destination === "/dev");
-  await mkdir(bundle, { recursive: true, mode: 0o711 });
+  await mkdir(bundle, { recursive: true, mode: 0o700 });
   await writeFile(join(bundle, "config.json"), JSON.stringify(spec));
   const pidFile = join(bundle, "pid");
   const args = ["run", "--detach", "--bundle", bundle, "--pid-file", pidFile, sandboxId];
-  const [program, ...rest] = [
-    ...cgroups.launcher(cgroup),
-    context.runtime.path,
-    ...runtimeArgs(context),
-    ...args,
-  ];
+  const [program, ...rest] = [...cgroups.launcher(cgroup), ...runtimeCommand(context), ...args];
   await runTool(program!, rest, { leaves: "daemon" });
   const identity = identify(Number(await readFile(pidFile, "utf8")));
   if (!identity)

@@ -1,8 +1,9 @@
 import { readdir, rm } from "node:fs/promises";
 import type { Clock } from "../../base/index.ts";
 import { createLinuxHost } from "../linux/host.ts";
-import { readMounts } from "../linux/mountinfo.ts";
+import { mountsBelow, readMounts } from "../linux/mountinfo.ts";
 import { purgeCgroups } from "./cgroups/detect.ts";
+import { returnControllers } from "./cgroups/hierarchies.ts";
 import { keepProcessAlive } from "./keep-alive.ts";
 import { Layout } from "./layout.ts";
 import { killNamed } from "./processes.ts";
@@ -34,10 +35,14 @@ async function purge(dir: string, runDir: string, cgroupRoot: string, clock: Clo
     await killNamed(`${layout.bundle(id)}/conmon.pid`, id);
     await killNamed(`${layout.bundle(id)}/pid`, id);
   }
+  await returnControllers({ host, hierarchiesDir: layout.hierarchies, clock });
   const mounts = (await readMounts()).map((mount) => mount.target);
   for (const target of mounts.reverse()) {
     if (target === runDir || target.startsWith(`${runDir}/`)) await host.umount(target);
   }
+  // Behind a mount that stays are volumes: their files are not the engine's to remove.
+  const [left] = mountsBelow(await readMounts(), runDir);
+  if (left) throw new Error(`${left.target} could not be unmounted`);
   await rm(runDir, { recursive: true, force: true });
   await rm(dir, { recursive: true, force: true });
 }

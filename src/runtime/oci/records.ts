@@ -1,6 +1,7 @@
-import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import type { Log } from "../../base/index.ts";
 import type { ContainerConfig, PodSandboxConfig } from "../contract.ts";
+import { Journal } from "./journal.ts";
 import type { Layout } from "./layout.ts";
 
 /** What is remembered of a sandbox: enough for a new engine to go on with it. */
@@ -43,122 +44,84 @@ export interface ContainerRecord {
   exit?: { code: number; finishedAtMs: number; reason: string; message?: string };
 }
 
+/** A line of the journal. */
+type Entry = { sandbox: SandboxRecord } | { container: ContainerRecord } | { forgotten: string };
+
 /**
- * The records on disk, with an index in memory.
+ * The records on disk, in one journal, with an index in memory.
  *
- * - A record is replaced as a whole: a reader sees the old one or the new one.
+ * - The index has a record as soon as it is saved; the disk, when the call resolves.
  * - No fsync: what a record describes does not survive a power loss either.
- * - Writes of one record happen in order; of two writes waiting, only the later is made.
  */
 export class RecordStore {
   readonly sandboxes = new Map<string, SandboxRecord>();
   readonly containers = new Map<string, ContainerRecord>();
   readonly #layout: Layout;
-  readonly #writing = new Map<string, Promise<void>>();
-  readonly #pending = new Set<string>();
-  #sequence = 0;
+  readonly #journal: Journal;
+  readonly #log: Log;
 
-  constructor(layout: Layout) {
+  constructor(layout: Layout, log: Log) {
     this.#layout = layout;
+    this.#log = log;
+    this.#journal = new Journal({ path: layout.records, live: () => this.#entries(), log });
   }
 
-  /** Reads what is there; a record that cannot be read is moved out of the way by removing it. */
-  async load(log: Log): Promise<void> {
-    await mkdir(this.#layout.sandboxRecords, { recursive: true, mode: 0o700 });
-    await mkdir(this.#layout.containerRecords, { recursive: true, mode: 0o700 });
-    for (const file of await readdir(this.#layout.sandboxRecords)) {
-      const path = `${this.#layout.sandboxRecords}/${file}`;
-      const record = file.endsWith(".json") ? await readRecord<SandboxRecord>(path) : undefined;
-      if (record) this.sandboxes.set(record.id, record);
-      else {
-        log.warn({ path }, "removed a sandbox record that a crash left unfinished");
-        await rm(path, { force: true });
-      }
-    }
-    for (const id of await readdir(this.#layout.containerRecords)) {
-      const record = await readRecord<ContainerRecord>(this.#layout.containerRecord(id));
-      if (record) this.containers.set(record.id, record);
-    }
+  async load(): Promise<void> {
+    await mkdir(this.#layout.containerDirs, { recursive: true, mode: 0o700 });
+    await this.#journal.load((entry: Entry) => {
+      if ("sandbox" in entry) this.sandboxes.set(entry.sandbox.id, entry.sandbox);
+      else if ("container" in entry) this.containers.set(entry.container.id, entry.container);
+      else this.#forget(entry.forgotten);
+    });
   }
 
-  async saveSandbox(record: SandboxRecord): Promise<void> {
+  saveSandbox(record: SandboxRecord): Promise<void> {
     this.sandboxes.set(record.id, record);
-    await this.#save(this.#layout.sandboxRecord(record.id), () => this.sandboxes.get(record.id));
+    return this.#append({ sandbox: record });
   }
 
-  /** The container's folder must exist. */
-  async saveContainer(record: ContainerRecord): Promise<void> {
+  saveContainer(record: ContainerRecord): Promise<void> {
     this.containers.set(record.id, record);
-    await this.#save(this.#layout.containerRecord(record.id), () => this.containers.get(record.id));
+    return this.#append({ container: record });
   }
 
-  async forgetSandbox(id: string): Promise<void> {
-    this.sandboxes.delete(id);
-    await this.#settled(this.#layout.sandboxRecord(id));
-    await rm(this.#layout.sandboxRecord(id), { force: true });
+  forgetSandbox(id: string): Promise<void> {
+    this.#forget(id);
+    return this.#tellForgotten(id);
   }
 
   /** Takes the container's folder, its writable layer included, with it. */
   async forgetContainer(id: string): Promise<void> {
+    this.#forget(id);
+    await Promise.all([
+      this.#tellForgotten(id),
+      rm(this.#layout.containerDir(id), { recursive: true, force: true }),
+    ]);
+  }
+
+  /** Resolves once everything is written; nothing is saved after it. */
+  close(): Promise<void> {
+    return this.#journal.close();
+  }
+
+  #append(entry: Entry): Promise<void> {
+    return this.#journal.append(entry);
+  }
+
+  /** A full disk keeps nobody from removing: the next engine finds a record of nothing, and removes that. */
+  async #tellForgotten(id: string): Promise<void> {
+    await this.#append({ forgotten: id }).catch((error) =>
+      this.#log.warn({ id, error }, "cannot write down that something was removed"),
+    );
+  }
+
+  #forget(id: string): void {
+    this.sandboxes.delete(id);
     this.containers.delete(id);
-    await this.#settled(this.#layout.containerRecord(id));
-    await rm(this.#layout.containerDir(id), { recursive: true, force: true });
   }
 
-  /** Resolves once nothing is being written. */
-  async flush(): Promise<void> {
-    await Promise.allSettled(this.#writing.values());
-  }
-
-  async #settled(path: string): Promise<void> {
-    await this.#writing.get(path)?.catch(() => {});
-  }
-
-  async #save(path: string, current: () => object | undefined): Promise<void> {
-    const running = this.#writing.get(path);
-    if (running) {
-      // The write that waits will take the newest state, so one waiting write is enough.
-      if (this.#pending.has(path)) return this.#waiting(path);
-      this.#pending.add(path);
-      const next = running
-        .catch(() => {})
-        .then(() => {
-          this.#pending.delete(path);
-          return this.#write(path, current());
-        });
-      this.#track(path, next);
-      return next;
-    }
-    const write = this.#write(path, current());
-    this.#track(path, write);
-    return write;
-  }
-
-  #waiting(path: string): Promise<void> {
-    return this.#writing.get(path) ?? Promise.resolve();
-  }
-
-  #track(path: string, write: Promise<void>): void {
-    this.#writing.set(path, write);
-    const done = () => {
-      if (this.#writing.get(path) === write) this.#writing.delete(path);
-    };
-    write.then(done, done);
-  }
-
-  async #write(path: string, record: object | undefined): Promise<void> {
-    if (!record) return;
-    const temporary = `${path}.${++this.#sequence}`;
-    await writeFile(temporary, JSON.stringify(record), { mode: 0o600 });
-    await rename(temporary, path);
-  }
-}
-
-async function readRecord<T extends { id: string }>(path: string): Promise<T | undefined> {
-  try {
-    const record = JSON.parse(await readFile(path, "utf8")) as T;
-    return typeof record?.id === "string" ? record : undefined;
-  } catch {
-    return undefined;
+  *#entries(): Iterable<Entry> {
+    for (const sandbox of this.sandboxes.values()) yield { sandbox };
+    for (const container of this.containers.values()) yield { container };
   }
 }

@@ -1,10 +1,12 @@
 import { existsSync } from "node:fs";
 import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { readMounts } from "../linux/mountinfo.ts";
+import { mountsBelow, readMounts } from "../linux/mountinfo.ts";
 import { endProcesses } from "./containers.ts";
 import type { EngineContext } from "./context.ts";
 import { readExit } from "./exits.ts";
+import { contextOfContainer } from "./handlers.ts";
+import { releaseMapped } from "./mapped.ts";
 import { identify, killNamed } from "./processes.ts";
 import type { ContainerRecord } from "./records.ts";
 import { releaseSandbox } from "./sandboxes.ts";
@@ -43,10 +45,12 @@ async function repairContainer(context: EngineContext, record: ContainerRecord):
   }
   if (record.process) return;
   const pid = Number(await readFile(join(layout.bundle(record.id), "pid"), "utf8").catch(() => ""));
+  // gVisor has no such gate: whether it let the process through cannot be seen, so it is done again.
+  const hasGate = contextOfContainer(context, record).runtime.kind !== "runsc";
   const atGate = existsSync(layout.execFifo(record.id));
-  const started = pid > 0 && !atGate;
+  const started = pid > 0 && hasGate && !atGate;
   if (started) {
-    const finished = await readExit(layout, record.id);
+    const finished = readExit(layout, record.id);
     const process = identify(pid) ?? { pid, startTicks: "" };
     await records.saveContainer({ ...record, process, startedAtMs: finished?.finishedAtMs ?? clock.now() });
     return;
@@ -57,11 +61,11 @@ async function repairContainer(context: EngineContext, record: ContainerRecord):
 /** Removes what a crash left without a record: run folders with their mounts, and writable layers. */
 async function removeUnknown(context: EngineContext): Promise<void> {
   const { records, layout, host } = context;
-  const mounts = (await readMounts()).map((mount) => mount.target);
+  const mounts = await readMounts();
   const unmountBelow = async (path: string) => {
-    for (const target of mounts) if (target.startsWith(`${path}/`)) await host.umount(target);
+    for (const { target } of mountsBelow(mounts, path)) await host.umount(target);
   };
-  const left = new Set([...(await readdir(layout.containerRecords)), ...(await readdir(layout.bundles))]);
+  const left = new Set([...(await readdir(layout.containerDirs)), ...(await readdir(layout.bundles))]);
   for (const id of left) {
     if (records.containers.has(id) || records.sandboxes.has(id)) continue;
     context.log.warn({ containerId: id }, "removed a container that a crash left half made");
@@ -71,6 +75,9 @@ async function removeUnknown(context: EngineContext): Promise<void> {
     for (const path of [layout.bundle(id), layout.containerDir(id), join(layout.runtimeRoot, id)]) {
       await rm(path, { recursive: true, force: true });
     }
+  }
+  for (const id of await readdir(layout.allMapped)) {
+    if (!records.containers.has(id)) await releaseMapped(context, id);
   }
   for (const id of await readdir(layout.sandboxRunDirs)) {
     if (records.sandboxes.has(id)) continue;

@@ -1,6 +1,6 @@
-import { closeSync, openSync } from "node:fs";
-import { lstat, mkdir, readFile, readlink } from "node:fs/promises";
-import { join } from "node:path";
+import { closeSync, existsSync, lstatSync, openSync, statSync } from "node:fs";
+import { chown, lstat, mkdir, readFile, readlink } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { RuntimeError } from "../contract.ts";
 import type { LinuxHost } from "../linux/host.ts";
 import { normalized } from "./spec/mounts.ts";
@@ -91,8 +91,40 @@ export async function readInRoot(root: string, path: string): Promise<string> {
   }
 }
 
-/** Makes the working directory where the image lacks it, as runc does. */
-export async function makeDirInRoot(root: string, path: string): Promise<void> {
+/** Makes the working directory where the image lacks it, as runc does; it is `ownerId`'s, or root's. */
+export async function makeDirInRoot(root: string, path: string, ownerId?: number): Promise<void> {
   if (normalized(path) === "/") return;
-  await mkdir(await resolveInRoot(root, path), { recursive: true });
+  const folder = await resolveInRoot(root, path);
+  const first = await mkdir(folder, { recursive: true });
+  if (first === undefined || ownerId === undefined) return;
+  for (let made = folder; made.length >= first.length; made = dirname(made))
+    await chown(made, ownerId, ownerId);
+}
+
+/**
+ * Makes what a mount's destination leads to through links of the image, where it is missing: crun 1.8 does it for files
+ * and not for folders. Without a link on the way the runtime sees to it.
+ */
+export async function makeMountPoint(
+  root: string,
+  destination: string,
+  source: string,
+  ownerId?: number,
+): Promise<void> {
+  if (!hasLink(root, destination)) return;
+  const place = await resolveInRoot(root, destination);
+  if (existsSync(place) || !statSync(source).isDirectory()) return;
+  await makeDirInRoot(root, destination, ownerId);
+}
+
+/** Synchronous: a few µs a part, for each container that is made. */
+function hasLink(root: string, path: string): boolean {
+  let here = root;
+  for (const part of path.split("/").filter(Boolean)) {
+    here = join(here, part);
+    const info = lstatSync(here, { throwIfNoEntry: false });
+    if (!info) return false;
+    if (info.isSymbolicLink()) return true;
+  }
+  return false;
 }

@@ -1,8 +1,13 @@
-import { mkdirSync } from "node:fs";
-import { readFile, rm, writeFile } from "node:fs/promises";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { type PodSandboxConfig, type PodSandboxStatus, RuntimeError } from "../contract.ts";
 import { MountFlag } from "../linux/syscalls.ts";
+import { createUserNamespace } from "../linux/user-namespace.ts";
+import { bandwidthOf } from "./bandwidth.ts";
 import { type EngineContext, newId } from "./context.ts";
+import { contextOf, requireHandler } from "./handlers.ts";
+import { removeInMemory } from "./layout.ts";
+import { openToUsers, requireUserNamespaces } from "./mapped.ts";
 import { startPause, stopPause } from "./pause.ts";
 import { isAlive } from "./processes.ts";
 import type { SandboxRecord } from "./records.ts";
@@ -15,12 +20,16 @@ const shmBytes = 64 * 1024 * 1024;
 const sysctlName = /^[a-zA-Z0-9_-]+([./][a-zA-Z0-9_-]+)+$/;
 
 /** Makes namespaces, cgroup, shared memory and address; whatever fails takes back what was made. */
-export async function runSandbox(context: EngineContext, config: PodSandboxConfig): Promise<string> {
+export async function runSandbox(engine: EngineContext, config: PodSandboxConfig): Promise<string> {
+  requireHandler(engine, config);
   validate(config);
+  const context = contextOf(engine, { config });
   const id = newId(context.random);
   try {
     const { cgroups, layout, records } = context;
-    mkdirSync(layout.sandboxRun(id), { recursive: true, mode: 0o711 });
+    // In it is the pod's shared memory, which anyone may write to who gets there.
+    mkdirSync(layout.sandboxRun(id), { recursive: true, mode: 0o700 });
+    if (config.linux.namespaces.user) openToUsers(layout.sandboxRun(id), config.linux.namespaces.user);
     await makeNamespaces(context, id, config);
     cgroups.createPod(`${context.cgroupRoot}/${config.linux.cgroupParent}`, config.linux.resources);
     const [pause, , attached] = await Promise.all([
@@ -51,10 +60,13 @@ export async function runSandbox(context: EngineContext, config: PodSandboxConfi
 
 function validate(config: PodSandboxConfig): void {
   const { namespaces, sysctls } = config.linux;
-  if (namespaces.user) {
+  if (
+    namespaces.user &&
+    (namespaces.network === "node" || namespaces.ipc === "node" || namespaces.pid === "node")
+  ) {
     throw new RuntimeError(
-      "Unsupported",
-      "user namespaces (hostUsers: false) are not supported by this engine yet",
+      "InvalidArgument",
+      "a pod with users of its own has none of the host's namespaces",
     );
   }
   for (const name of Object.keys(sysctls)) {
@@ -86,7 +98,19 @@ async function makeNamespaces(context: EngineContext, id: string, config: PodSan
   const { namespaces, sysctls } = config.linux;
   const ownNetwork = namespaces.network === "pod";
   const ownIpc = namespaces.ipc === "pod";
-  if (ownNetwork || ownIpc) {
+  if (namespaces.user) {
+    await createUserNamespace(requireUserNamespaces(context), {
+      userPath: layout.namespace(id, "user"),
+      range: namespaces.user,
+      paths: {
+        net: layout.namespace(id, "net"),
+        ipc: layout.namespace(id, "ipc"),
+        uts: layout.namespace(id, "uts"),
+      },
+      hostname: config.hostname,
+      sysctls,
+    });
+  } else if (ownNetwork || ownIpc) {
     await host.createNamespaces({
       paths: {
         // A pod on the host's network has the host's name too.
@@ -112,7 +136,7 @@ async function makeNamespaces(context: EngineContext, id: string, config: PodSan
 
 async function writeResolvConf(context: EngineContext, id: string, config: PodSandboxConfig): Promise<void> {
   const host = await readFile("/etc/resolv.conf", "utf8").catch(() => "");
-  await writeFile(context.layout.resolvConf(id), resolvConf(config.dns, host), { mode: 0o644 });
+  writeFileSync(context.layout.resolvConf(id), resolvConf(config.dns, host), { mode: 0o644 });
 }
 
 async function attachNetwork(
@@ -127,6 +151,7 @@ async function attachNetwork(
     podName: config.metadata.name,
     podNamespace: config.metadata.namespace,
     portMappings: config.portMappings,
+    bandwidth: bandwidthOf(config.annotations),
   });
 }
 
@@ -153,11 +178,12 @@ export async function releaseSandbox(
     host.umount(layout.namespace(id, "net")),
     host.umount(layout.namespace(id, "ipc")),
     host.umount(layout.namespace(id, "uts")),
+    host.umount(layout.namespace(id, "user")),
   ]);
-  await rm(layout.sandboxRun(id), { recursive: true, force: true });
+  removeInMemory([layout.sandboxRun(id)]);
   const parent = (config ?? record?.config)?.linux.cgroupParent;
   if (parent && !sharesCgroup(context, id, parent))
-    await context.cgroups.remove(`${context.cgroupRoot}/${parent}`);
+    await contextOf(context, config ? { config } : record).cgroups.remove(`${context.cgroupRoot}/${parent}`);
 }
 
 /** A pod's next sandbox may stand in the same cgroup already. */
@@ -182,5 +208,6 @@ export function sandboxStatus(context: EngineContext, record: SandboxRecord): Po
     ips: record.ips ?? [],
     labels: record.config.labels,
     annotations: record.config.annotations,
+    ...(record.config.runtimeHandler && { runtimeHandler: record.config.runtimeHandler }),
   };
 }

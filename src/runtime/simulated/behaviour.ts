@@ -7,10 +7,12 @@ export interface Behaviour {
   exitCode?: number;
   /** Of its end: `Error`, `OOMKilled`… By default `Completed` for 0, else `Error`. */
   reason?: string;
-  /** Its end by the stop signal; `ignore` waits for SIGKILL. Default: ends at once with 143. */
+  /** Its end by the stop signal; `ignore` waits for SIGKILL. Default: ends at once, with 143. */
   onStopSignal?: "end" | "ignore";
   /** How long after the stop signal it ends. */
   stopAfterMs?: number;
+  /** What it ends with then. */
+  stopExitCode?: number;
   /** Making or starting it fails with this message. */
   createError?: { reason?: RuntimeErrorReason; message: string };
   startError?: { message: string; exitCode?: number };

@@ -1,22 +1,27 @@
-import { appendFileSync, mkdirSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { type Duplex, PassThrough } from "node:stream";
 import type { Clock, Random, Timer } from "../../base/index.ts";
 import {
+  type CgroupUsage,
   type ContainerConfig,
   type ContainerStats,
   type ContainerStatus,
+  type DiskUsage,
   type LinuxResources,
   type PodSandboxConfig,
+  type PodSandboxStats,
   type PodSandboxStatus,
   type Runtime,
   RuntimeError,
   type RuntimeEvent,
   type RuntimeExecOptions,
+  type RuntimeHandler,
   type RuntimeStreams,
 } from "../contract.ts";
 import type { Behaviour, Behaviours, ExecResult } from "./behaviour.ts";
 import { SimulatedImages } from "./images.ts";
+import { appendLog, writeMessage } from "./output.ts";
+import { noUsage, sumUsage } from "./stats.ts";
 
 export interface SimulatedOptions {
   clock: Clock;
@@ -62,8 +67,14 @@ export class SimulatedRuntime implements Runtime {
   behaviours: Behaviours;
   /** Set to make the next sandboxes fail. */
   sandboxError: RuntimeError | undefined;
-  /** Resources as last updated, by container id. */
+  /** Resources as last updated, by the id of a container or sandbox. */
   readonly resources = new Map<string, LinuxResources>();
+  /** Every update of resources, in order. */
+  readonly updates: { id: string; resources: LinuxResources }[] = [];
+  /** Set to make updates of resources fail. */
+  updateError: RuntimeError | undefined;
+  /** What containers use, by id. */
+  readonly usage = new Map<string, Partial<CgroupUsage>>();
 
   constructor(options: SimulatedOptions) {
     this.#clock = options.clock;
@@ -81,6 +92,14 @@ export class SimulatedRuntime implements Runtime {
     return { ready: true, message: "" };
   }
 
+  async handlers(): Promise<RuntimeHandler[]> {
+    const features = { recursiveReadOnlyMounts: true, userNamespaces: true };
+    return [
+      { name: "", features },
+      { name: "simulated", features },
+    ];
+  }
+
   async close(): Promise<void> {
     this.#listeners.clear();
   }
@@ -94,6 +113,9 @@ export class SimulatedRuntime implements Runtime {
 
   async runPodSandbox(config: PodSandboxConfig): Promise<string> {
     if (this.sandboxError) throw this.sandboxError;
+    const { runtimeHandler } = config;
+    if (runtimeHandler && runtimeHandler !== "simulated")
+      throw new RuntimeError("InvalidArgument", `no runtime for "${runtimeHandler}" is configured`);
     const { uid, attempt } = config.metadata;
     for (const { status } of this.#sandboxes.values()) {
       const isSame = status.metadata.uid === uid && status.metadata.attempt === attempt;
@@ -112,6 +134,7 @@ export class SimulatedRuntime implements Runtime {
         ips,
         labels: config.labels,
         annotations: config.annotations,
+        ...(runtimeHandler && { runtimeHandler }),
       },
     });
     return id;
@@ -223,11 +246,11 @@ export class SimulatedRuntime implements Runtime {
   async stopContainer(containerId: string, { graceS }: { graceS: number; signal?: string }): Promise<void> {
     const container = this.#containers.get(containerId);
     if (container?.status.state !== "running") return;
-    const { onStopSignal = "end", stopAfterMs = 0 } = container.behaviour;
+    const { onStopSignal = "end", stopAfterMs = 0, stopExitCode = exitCodeTerm } = container.behaviour;
     const killMs = graceS * 1_000;
     const endMs = onStopSignal === "ignore" ? killMs : Math.min(stopAfterMs, killMs);
     const isKilled = graceS === 0 || onStopSignal === "ignore" || stopAfterMs > killMs;
-    const exitCode = isKilled ? exitCodeKill : exitCodeTerm;
+    const exitCode = isKilled ? exitCodeKill : stopExitCode;
     if (endMs === 0) this.#end(container, exitCode);
     else this.#clock.after(endMs, () => this.#end(container, exitCode));
     await container.ended;
@@ -250,7 +273,20 @@ export class SimulatedRuntime implements Runtime {
   }
 
   async updateContainerResources(containerId: string, resources: LinuxResources): Promise<void> {
-    this.resources.set(this.#get(containerId).status.id, resources);
+    this.#get(containerId);
+    this.#update(containerId, resources);
+  }
+
+  async updatePodSandboxResources(sandboxId: string, resources: LinuxResources): Promise<void> {
+    if (!this.#sandboxes.has(sandboxId))
+      throw new RuntimeError("NotFound", `sandbox "${sandboxId}" not found`);
+    this.#update(sandboxId, resources);
+  }
+
+  #update(id: string, resources: LinuxResources): void {
+    if (this.updateError) throw this.updateError;
+    this.updates.push({ id, resources });
+    this.resources.set(id, { ...this.resources.get(id), ...resources });
   }
 
   async reopenContainerLog(containerId: string): Promise<void> {
@@ -260,14 +296,18 @@ export class SimulatedRuntime implements Runtime {
   async containerStats(containerId: string): Promise<ContainerStats | undefined> {
     const container = this.#containers.get(containerId);
     if (container?.status.state !== "running") return undefined;
-    return {
-      containerId,
-      atMs: this.#clock.now(),
-      cpuUsageNs: 0,
-      memoryUsageBytes: 0,
-      memoryWorkingSetBytes: 0,
-      memoryRssBytes: 0,
-    };
+    return { containerId, atMs: this.#clock.now(), ...noUsage, ...this.usage.get(containerId) };
+  }
+
+  async podSandboxStats(sandboxId: string): Promise<PodSandboxStats | undefined> {
+    if (this.#sandboxes.get(sandboxId)?.status.state !== "ready") return undefined;
+    const running = this.#in(sandboxId).filter(({ status }) => status.state === "running");
+    const usages = running.map(({ status }) => ({ ...noUsage, ...this.usage.get(status.id) }));
+    return { sandboxId, atMs: this.#clock.now(), ...sumUsage(usages), interfaces: [] };
+  }
+
+  async containerDiskUsage(containerId: string): Promise<DiskUsage | undefined> {
+    return this.#containers.has(containerId) ? { usedBytes: 0, inodesUsed: 0 } : undefined;
   }
 
   // --- streams
@@ -309,15 +349,14 @@ export class SimulatedRuntime implements Runtime {
     _options: { tty: boolean },
     streams: RuntimeStreams,
     signal: AbortSignal,
-  ): Promise<{ exitCode: number }> {
+  ): Promise<void> {
     const container = this.#running(containerId);
-    const aborted = new Promise<number>((_resolve, reject) => {
+    const aborted = new Promise<void>((_resolve, reject) => {
       signal.addEventListener("abort", () => reject(signal.reason), { once: true });
     });
-    const exitCode = await Promise.race([container.ended, aborted]);
+    await Promise.race([container.ended, aborted]);
     streams.stdout?.end();
     streams.stderr?.end();
-    return { exitCode };
   }
 
   /** Echoes what it is sent. */
@@ -355,25 +394,18 @@ export class SimulatedRuntime implements Runtime {
   }
 
   /** A sandbox dies with all that is in it, as when its network is lost. */
-  killSandbox(sandboxId: string): void {
-    void this.stopPodSandbox(sandboxId);
-  }
+  killSandbox = (sandboxId: string): void => void this.stopPodSandbox(sandboxId);
 
   /** Appends lines to a container's log, in CRI's format. */
   writeLog(containerId: string, output: string, stream: "stdout" | "stderr" = "stdout"): void {
-    if (output === "") return;
-    const { logPath } = this.#get(containerId).status;
-    mkdirSync(dirname(logPath), { recursive: true });
-    const at = new Date(this.#clock.now()).toISOString().replace("Z", "000000Z");
-    const lines = output.replace(/\n$/, "").split("\n");
-    appendFileSync(logPath, lines.map((line) => `${at} ${stream} F ${line}\n`).join(""));
+    appendLog(this.#get(containerId).status, output, stream, this.#clock.now());
   }
 
   #end(container: Container, exitCode: number, reason?: string): void {
     if (container.status.state !== "running") return;
     container.timer?.cancel();
     const { terminationMessage } = container.behaviour;
-    if (terminationMessage !== undefined) this.#writeMessage(container, terminationMessage);
+    if (terminationMessage !== undefined) writeMessage(container.status, terminationMessage);
     this.#set(container, {
       state: "exited",
       exitCode,
@@ -383,12 +415,6 @@ export class SimulatedRuntime implements Runtime {
     });
     container.onEnd(exitCode);
     this.#tell(container, "exited");
-  }
-
-  #writeMessage({ status }: Container, message: string): void {
-    const path = status.annotations["io.kubernetes.container.terminationMessagePath"];
-    const mount = status.mounts.find(({ containerPath }) => containerPath === path);
-    if (mount) writeFileSync(mount.hostPath, message);
   }
 
   #set(container: Container, change: Partial<ContainerStatus>): void {
@@ -412,13 +438,9 @@ export class SimulatedRuntime implements Runtime {
 
   #running(containerId: string): Container {
     const container = this.#get(containerId);
-    if (container.status.state !== "running") {
-      throw new RuntimeError("NotFound", `container "${containerId}" is not running`);
-    }
-    return container;
+    if (container.status.state === "running") return container;
+    throw new RuntimeError("NotFound", `container "${containerId}" is not running`);
   }
 
-  #newId(): string {
-    return `${this.#random.uuid()}${this.#random.uuid()}`.replaceAll("-", "");
-  }
+  #newId = (): string => `${this.#random.uuid()}${this.#random.uuid()}`.replaceAll("-", "");
 }

@@ -144,18 +144,23 @@ export class GroupCommit {
     }
     for (const { write } of batch) this.#onWay.delete(write.key);
     this.#state = "idle";
-    if (!failure) {
-      const events = batch.map(({ event }) => event);
-      this.#log.publish(events);
-      this.#onPublished(events);
-    }
-    for (const { write, event } of batch) {
-      if (failure) write.reject(failure.error);
-      else write.resolve(event.entry);
-    }
+    if (failure) for (const { write } of batch) write.reject(failure.error);
+    else this.#publish(batch);
     for (const { next } of batch) for (const write of next) this.#attempt(write);
     this.#schedule();
     if (this.#onWay.size === 0) for (const drained of this.#drained.splice(0)) drained();
+  }
+
+  /** Watchers first: so a writer who floods many of them waits for them, and its own watch is never behind its answer. */
+  #publish(batch: readonly Pending[]): void {
+    const events = batch.map(({ event }) => event);
+    const told = this.#log.publish(events);
+    this.#onPublished(events);
+    const answer = () => {
+      for (const { write, event } of batch) write.resolve(event.entry);
+    };
+    if (told) void told.then(answer);
+    else answer();
   }
 
   #takeBatch(): Pending[] {

@@ -1,6 +1,6 @@
 import type { Clock, Timer } from "../../base/index.ts";
 import { CompactedError, type Revision, type StoreEvent } from "../store.ts";
-import { firstIndex } from "./ordered-index.ts";
+import type { StoredEntry } from "./stored-entry.ts";
 
 export interface HistoryLimits {
   /** As a watch cache upstream at its largest. */
@@ -67,8 +67,14 @@ export class History {
   /** Events after `revision`, oldest first. Throws {@link CompactedError}. */
   after(revision: Revision): StoreEvent[] {
     if (revision < this.#compacted) throw new CompactedError(revision, this.#compacted);
-    const first = firstIndex(this.length, (i) => this.#events[this.#start + i]!.entry.revision > revision);
-    return this.#events.slice(this.#start + first) as StoreEvent[];
+    let low = this.#start;
+    let high = this.#events.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#events[middle]!.entry.revision > revision) high = middle;
+      else low = middle + 1;
+    }
+    return this.#events.slice(low) as StoreEvent[];
   }
 
   /** Forgets events up to and including `revision`. */
@@ -96,6 +102,9 @@ export class History {
     this.#events[this.#start++] = undefined;
     this.#bytes -= heldBytes(event);
     this.#compacted = event.entry.revision;
+    // Whoever still has one of these makes its forms anew.
+    (event.previous as StoredEntry | undefined)?.release();
+    if (event.type === "delete") (event.entry as StoredEntry).release();
   }
 
   /** Closes the gap that dropped events left; rarely, since it moves the rest. */

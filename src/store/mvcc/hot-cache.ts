@@ -10,6 +10,8 @@ export class HotCache {
   #ring: HotCell<unknown>[] = [];
   /** Cells before this index have been passed by the hand. */
   #hand = 0;
+  /** Cells in the ring that were emptied before their turn; about, since they count until the ring is cleared of them. */
+  #emptied = 0;
 
   constructor(options: { bytesMax: number }) {
     this.#bytesMax = options.bytesMax;
@@ -17,6 +19,20 @@ export class HotCache {
 
   get bytes(): number {
     return this.#bytes;
+  }
+
+  /** Takes the value of a cell away that nobody will ask for any more. */
+  empty(cell: HotCell<unknown>): void {
+    if (cell.value === undefined) return;
+    this.#bytes -= cell.bytes;
+    cell.value = undefined;
+    cell.bytes = 0;
+    this.#emptied++;
+    if (this.#emptied > 1_024 && this.#emptied > this.#ring.length / 2) {
+      this.#ring = this.#ring.slice(this.#hand).filter(({ value }) => value !== undefined);
+      this.#hand = 0;
+      this.#emptied = 0;
+    }
   }
 
   /** Gives `cell` its value, and takes others away when there is no room. */
@@ -39,6 +55,8 @@ export class HotCache {
       } else {
         cell.value = undefined;
         this.#bytes -= cell.bytes;
+        // It may be in the ring once more: where it was emptied and filled again.
+        cell.bytes = 0;
       }
     }
     if (this.#hand > 1_024 && this.#hand > this.#ring.length / 2) {

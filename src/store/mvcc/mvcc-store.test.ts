@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { SteppedClock } from "../../base/index.ts";
 import { createMemoryStore } from "../memory/memory-store.ts";
-import { CompactedError, StaleError, type Store } from "../store.ts";
+import { CompactedError, type Entry, StaleError, type Store } from "../store.ts";
 import { draftOf, recorder } from "../store-fixture.suite.ts";
 import { HotCache, HotCell } from "./hot-cache.ts";
 import type { Journal } from "./journal.ts";
@@ -158,6 +158,46 @@ describe("the hot cache", () => {
     assert.ok(cache.bytes <= 1_000);
     assert.equal(others[0]!.take(), undefined);
     assert.equal(others.at(-1)!.take(), "other 99");
+  });
+
+  test("gives up what falls out of history, at once", async () => {
+    const clock = new SteppedClock();
+    const caches = createHotCaches();
+    const journal: Journal = { commit: async () => {}, gather: setImmediate, close: async () => {} };
+    const store = new MvccStore({ clock, journal, recovered: { entries: [], head: 1 }, caches });
+    const row = Symbol("row");
+    const rowOf = (entry: Entry) => entry.form(row, ({ key }) => `row of ${key}`);
+    let { revision } = await store.put("/a", draftOf({ x: "y".repeat(1_000) }), { expect: 0 });
+    rowOf((await store.get("/a"))!);
+    const [parsed, forms] = [caches.parsed.bytes, caches.forms.bytes];
+    assert.ok(parsed > 1_000 && forms > 0);
+    for (let i = 0; i < 3; i++) {
+      const entry = await store.put("/a", draftOf({ x: "y".repeat(1_000) }), { expect: revision });
+      rowOf(entry);
+      revision = entry.revision;
+    }
+    assert.deepEqual([caches.parsed.bytes, caches.forms.bytes], [4 * parsed, 4 * forms]);
+    await clock.step(6 * 60_000);
+    assert.deepEqual([caches.parsed.bytes, caches.forms.bytes], [parsed, forms]);
+    await store.delete("/a", draftOf(), { expect: revision });
+    await clock.step(6 * 60_000);
+    assert.deepEqual([caches.parsed.bytes, caches.forms.bytes], [0, 0]);
+    await store.close();
+  });
+
+  test("counts what is emptied and filled again once", () => {
+    const cache = new HotCache({ bytesMax: 500 });
+    const again = new HotCell<string>();
+    for (let i = 0; i < 3_000; i++) {
+      cache.fill(again, "again", 100);
+      cache.empty(again);
+      assert.equal(cache.bytes, 0);
+    }
+    cache.fill(again, "again", 100);
+    const others = Array.from({ length: 20 }, () => new HotCell<string>());
+    for (const cell of others) cache.fill(cell, "other", 100);
+    assert.equal(cache.bytes, 500);
+    assert.equal([again, ...others].filter(({ value }) => value !== undefined).length, 5);
   });
 
   test("an entry whose parsed form was let go parses its bytes again", async () => {

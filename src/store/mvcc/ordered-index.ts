@@ -48,7 +48,7 @@ export class OrderedIndex<T extends { readonly key: string }> {
       this.#chunks.push([item]);
       return;
     }
-    const place = this.#lowerBound(item.key);
+    const place = this.#firstWhere(item.key, "atOrAfter");
     if (!isNew) {
       this.#chunks[place.chunk]![place.offset] = item;
       return;
@@ -65,7 +65,7 @@ export class OrderedIndex<T extends { readonly key: string }> {
 
   delete(key: string): void {
     if (!this.#byKey.delete(key)) return;
-    const place = this.#lowerBound(key);
+    const place = this.#firstWhere(key, "atOrAfter");
     const chunk = this.#chunks[place.chunk]!;
     chunk.splice(place.offset, 1);
     const next = this.#chunks[place.chunk + 1];
@@ -79,7 +79,7 @@ export class OrderedIndex<T extends { readonly key: string }> {
   /** How many keys begin with `prefix` (and stand after `after`). */
   count(prefix: string, after?: string): number {
     const start = this.#startOf(prefix, after);
-    const end = this.#find((key) => isPast(key, prefix));
+    const end = this.#firstWhere(prefix, "past");
     if (end.chunk < start.chunk) return 0;
     let count = end.offset - start.offset;
     for (let i = start.chunk; i < end.chunk; i++) count += this.#chunks[i]!.length;
@@ -115,21 +115,23 @@ export class OrderedIndex<T extends { readonly key: string }> {
 
   #startOf(prefix: string, after: string | undefined): Place {
     return after !== undefined && compareKeys(after, prefix) >= 0
-      ? this.#find((key) => compareKeys(key, after) > 0)
-      : this.#lowerBound(prefix);
+      ? this.#firstWhere(after, "after")
+      : this.#firstWhere(prefix, "atOrAfter");
   }
 
-  #lowerBound(key: string): Place {
-    return this.#find((other) => compareKeys(other, key) >= 0);
-  }
-
-  /** The first place whose key is `behind`; `behind` is false for all keys before some point and true for all after it. */
-  #find(behind: (key: string) => boolean): Place {
+  /** The first place whose key stands so to `key`: at or after it, after it, or after all that begin with it. */
+  #firstWhere(key: string, stands: Stands): Place {
     const chunks = this.#chunks;
-    const chunk = firstIndex(chunks.length, (i) => behind(chunks[i]!.at(-1)!.key));
-    if (chunk === chunks.length) return { chunk, offset: 0 };
-    const items = chunks[chunk]!;
-    return { chunk, offset: firstIndex(items.length, (i) => behind(items[i]!.key)) };
+    let low = 0;
+    let high = chunks.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const chunk = chunks[middle]!;
+      if (isSo(chunk[chunk.length - 1]!.key, stands, key)) high = middle;
+      else low = middle + 1;
+    }
+    if (low === chunks.length) return { chunk: low, offset: 0 };
+    return { chunk: low, offset: firstOffset(chunks[low]!, stands, key) };
   }
 
   #split({ chunk, offset }: Place): void {
@@ -140,13 +142,21 @@ export class OrderedIndex<T extends { readonly key: string }> {
   }
 }
 
-/** Binary search: the first index in [0, length) for which `test` is true, else `length`. */
-export function firstIndex(length: number, test: (index: number) => boolean): number {
+type Stands = "atOrAfter" | "after" | "past";
+
+function isSo(other: string, stands: Stands, key: string): boolean {
+  if (stands === "past") return isPast(other, key);
+  const order = compareKeys(other, key);
+  return stands === "after" ? order > 0 : order >= 0;
+}
+
+/** Binary search written out: every write and every range does several, and a function for the test costs more than they do. */
+function firstOffset(items: readonly { readonly key: string }[], stands: Stands, key: string): number {
   let low = 0;
-  let high = length;
+  let high = items.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if (test(middle)) high = middle;
+    if (isSo(items[middle]!.key, stands, key)) high = middle;
     else low = middle + 1;
   }
   return low;

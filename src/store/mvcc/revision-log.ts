@@ -20,12 +20,13 @@ import { WatchHub } from "./watch-hub.ts";
 export class RevisionLog {
   readonly #index: OrderedIndex<StoredEntry>;
   readonly #history: History;
-  readonly #watches = new WatchHub();
+  readonly #watches: WatchHub;
   #head: Revision;
 
   constructor(options: { clock: Clock; recovered: Recovered; limits?: Partial<HistoryLimits> }) {
     this.#index = OrderedIndex.fromSorted(options.recovered.entries);
     this.#head = options.recovered.head;
+    this.#watches = new WatchHub({ clock: options.clock });
     this.#history = new History({
       clock: options.clock,
       compacted: options.recovered.head,
@@ -49,15 +50,15 @@ export class RevisionLog {
     return this.#index.count(prefix);
   }
 
-  /** Makes events visible, all at once, and tells the watchers. */
-  publish(events: readonly StoreEvent[]): void {
+  /** Makes events visible, all at once, and tells the watchers; resolves when all have been told, and is undefined if they have. */
+  publish(events: readonly StoreEvent[]): Promise<void> | undefined {
     for (const event of events) {
       if (event.type === "put") this.#index.set(event.entry as StoredEntry);
       else this.#index.delete(event.entry.key);
     }
     this.#head = events.at(-1)!.entry.revision;
     this.#history.append(events);
-    this.#watches.publish(events);
+    return this.#watches.publish(events);
   }
 
   range(prefix: string, options: RangeOptions = {}): Range {

@@ -77,6 +77,12 @@ export class StoredEntry implements Entry {
     return made;
   }
 
+  /** It is read no more: what was made of its bytes goes at once, and does not wait to be pushed out by others. */
+  release(): void {
+    if (this.#parsed) this.#caches.parsed.empty(this.#parsed);
+    for (let form = this.#forms; form; form = form.next) this.#caches.forms.empty(form.cell);
+  }
+
   #keep(object: object): void {
     this.#parsed ??= new HotCell();
     this.#caches.parsed.fill(this.#parsed, object, this.bytes.length);

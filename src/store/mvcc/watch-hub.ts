@@ -1,3 +1,4 @@
+import { type Clock, Turn } from "../../base/index.ts";
 import type { Revision, StoreEvent, Subscription, Watcher } from "../store.ts";
 
 /** One watch. */
@@ -16,16 +17,31 @@ interface Group {
   batch: StoreEvent[];
 }
 
+/** One publication on its way: each step gives it to one more watch. */
+interface Round {
+  steps: Iterator<void>;
+  /** Every watch has it. */
+  done(): void;
+}
+
 /**
  * Gives events to the watches of their prefixes.
  *
  * - An event costs a look-up for each `/` in its key, however many watches there are.
  * - Watches of one prefix are given one and the same array.
+ * - Many watches are served over several turns of the event loop, so that others have theirs; each gets its events in order.
  */
 export class WatchHub {
+  readonly #clock: Clock;
   readonly #groups = new Map<string, Group>();
   /** The lengths of the watched prefixes, by the part up to the last `/`; with how many prefixes have each. */
   readonly #lengths = new Map<string, Map<number, number>>();
+  /** What is not yet given to all, oldest first. */
+  readonly #rounds: Round[] = [];
+
+  constructor({ clock }: { clock: Clock }) {
+    this.#clock = clock;
+  }
 
   /** `backlog`: what happened between `after` and now, given first and not before this returns. */
   add(
@@ -50,27 +66,24 @@ export class WatchHub {
     };
   }
 
-  publish(events: readonly StoreEvent[]): void {
-    if (this.#groups.size === 0) return;
-    const head = events.at(-1)!.entry.revision;
-    const groups: Group[] = [];
-    for (const event of events) {
-      for (const group of this.#groupsOf(event.entry.key)) {
-        if (group.batch.length === 0) groups.push(group);
-        group.batch.push(event);
-      }
-    }
-    for (const group of groups) {
-      const batch = group.batch;
-      group.batch = [];
-      for (const watch of group.watches) {
-        // One that was added by another watcher just now has seen this batch.
-        if (watch.after < head) this.#deliver(watch, batch);
-      }
-    }
+  /** Gives `events` away; resolves when every watch has them, and is undefined when that is so already. */
+  publish(events: readonly StoreEvent[]): Promise<void> | undefined {
+    if (this.#groups.size === 0) return undefined;
+    const steps = this.#deliveries(this.#take(events), events.at(-1)!.entry.revision);
+    const turn = new Turn(this.#clock);
+    if (this.#rounds.length === 0 && isThrough(steps, turn)) return undefined;
+    return new Promise((done) => {
+      this.#rounds.push({ steps, done });
+      if (this.#rounds.length === 1) void this.#goOn(turn);
+    });
   }
 
+  /** What is under way is given to all first. */
   close(error: Error): void {
+    for (const { steps, done } of this.#rounds.splice(0)) {
+      while (!steps.next().done);
+      done();
+    }
     const groups = [...this.#groups.values()];
     this.#groups.clear();
     this.#lengths.clear();
@@ -78,6 +91,43 @@ export class WatchHub {
       const ended = [...watches];
       watches.clear();
       for (const { watcher } of ended) guarded(() => watcher.onClose?.(error));
+    }
+  }
+
+  /** Which watches get which of the events. */
+  #take(events: readonly StoreEvent[]): { watches: Set<Watch>; batch: StoreEvent[] }[] {
+    const groups: Group[] = [];
+    for (const event of events) {
+      for (const group of this.#groupsOf(event.entry.key)) {
+        if (group.batch.length === 0) groups.push(group);
+        group.batch.push(event);
+      }
+    }
+    return groups.map((group) => {
+      const { watches, batch } = group;
+      group.batch = [];
+      return { watches, batch };
+    });
+  }
+
+  *#deliveries(
+    parts: readonly { watches: Set<Watch>; batch: StoreEvent[] }[],
+    head: Revision,
+  ): Generator<void> {
+    for (const { watches, batch } of parts) {
+      for (const watch of watches) {
+        // One that was added since, by another watcher perhaps, has seen this batch.
+        if (watch.after >= head) continue;
+        this.#deliver(watch, batch);
+        yield;
+      }
+    }
+  }
+
+  async #goOn(turn: Turn): Promise<void> {
+    while (this.#rounds.length > 0) {
+      await turn.yield();
+      while (this.#rounds.length > 0 && isThrough(this.#rounds[0]!.steps, turn)) this.#rounds.shift()!.done();
     }
   }
 
@@ -120,6 +170,12 @@ export class WatchHub {
     else lengths.delete(prefix.length);
     if (lengths.size === 0) this.#lengths.delete(directory);
   }
+}
+
+/** Goes on with a round until its end, or that of the turn. */
+function isThrough(steps: Iterator<void>, turn: Turn): boolean {
+  while (!steps.next().done) if (turn.isOver) return false;
+  return true;
 }
 
 const directoryOf = (prefix: string) => prefix.slice(0, prefix.lastIndexOf("/") + 1);

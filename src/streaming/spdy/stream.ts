@@ -3,8 +3,8 @@ import type { SpdyHeaders } from "./header-block.ts";
 
 /** Read ahead for a consumer that is slower than its client; past it the whole connection waits. */
 const readAheadBytes = 256 * 1024;
-/** Gathered from a producer while the socket is busy. */
-const writeAheadBytes = 128 * 1024;
+/** Gathered from a producer while the socket is busy: the larger a write, the less it costs a byte. */
+const writeAheadBytes = 512 * 1024;
 
 /** What a stream asks of its session. */
 export interface StreamHost {

@@ -3,7 +3,8 @@ import { WebSocketConnection, type WebSocketOptions } from "./connection.ts";
 
 /** Read ahead for a consumer that is slower than its client; past it the whole connection waits. */
 const readAheadBytes = 256 * 1024;
-const writeAheadBytes = 128 * 1024;
+/** Gathered from a producer while the socket is busy: the larger a write, the less it costs a byte. */
+const writeAheadBytes = 512 * 1024;
 /** v5's message that a channel has ended: this, then the channel. */
 const closeSignal = 255;
 const noChannel = -1;

@@ -1,3 +1,3 @@
 export { ChannelConnection, channelProtocol } from "./channels.ts";
-export { handshakeFault, requestedProtocols } from "./connection.ts";
+export { handshakeFault, requestedProtocols, WebSocketConnection } from "./connection.ts";
 export { Tunnel } from "./tunnel.ts";

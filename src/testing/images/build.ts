@@ -13,11 +13,12 @@ import {
 } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { baseDirectories, baseFiles, nginxFiles, stickyDirectories } from "./base-files.ts";
+import { busyboxProgram } from "./busybox.ts";
 import { dependenciesOf, extractPackages, run } from "./debian-packages.ts";
 import { type LayerBlob, OciLayout } from "./oci-layout.ts";
 
 /** Raised whenever what is built changes, so that an old cache is not taken for it. */
-const recipe = "1";
+const recipe = "2";
 const path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 export interface BuiltImage {
@@ -49,7 +50,7 @@ export async function buildDemoImages(
   try {
     const architecture = (await run("dpkg", ["--print-architecture"])).trim().replace("armhf", "arm");
     say("Building the busybox image from Debian's packages …");
-    const base = await busyboxRoot(work);
+    const base = await busyboxRoot(work, say);
     const busybox = await OciLayout.create(join(work, "out/busybox"));
     const baseLayer = await busybox.addLayer(base);
     const shell = { Env: [path], Cmd: ["sh"] };
@@ -91,15 +92,14 @@ async function writeNginxImage(options: {
   await nginx.finish({ name, architecture, layers, config });
 }
 
-async function busyboxRoot(work: string): Promise<string> {
+async function busyboxRoot(work: string, say: (line: string) => void): Promise<string> {
   const root = join(work, "busybox");
   await makeDirectories(root, baseDirectories);
   for (const name of stickyDirectories) await chmod(join(root, name), 0o1777);
   await chmod(join(root, "root"), 0o700);
   await writeFiles(root, baseFiles);
   await chmod(join(root, "etc/shadow"), 0o640);
-  const [extracted] = await extractPackages(["busybox-static"], join(work, "busybox-packages"));
-  const program = (await firstOf([join(extracted!, "bin/busybox"), join(extracted!, "usr/bin/busybox")]))!;
+  const program = await busyboxProgram(join(work, "busybox-packages"), say);
   await copyFile(program, join(root, "bin/busybox"));
   for (const applet of (await run(program, ["--list"])).split("\n")) {
     if (applet !== "" && applet !== "busybox") await symlink("busybox", join(root, "bin", applet));
@@ -184,9 +184,4 @@ async function entriesOf(dir: string): Promise<string[]> {
 
 async function exists(name: string): Promise<boolean> {
   return (await stat(name).catch(() => undefined)) !== undefined;
-}
-
-async function firstOf(names: readonly string[]): Promise<string | undefined> {
-  for (const name of names) if (await exists(name)) return name;
-  return undefined;
 }

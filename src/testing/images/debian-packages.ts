@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdir, readdir } from "node:fs/promises";
+import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
@@ -47,6 +47,55 @@ export async function extractPackages(names: readonly string[], dir: string): Pr
     await run("apt-get", ["update"]);
     await download();
   }
+  return extractAll(debs, dir);
+}
+
+/** Signs every release since Debian 12, newer ones than the host's included. */
+const debianKeyring = "/usr/share/keyrings/debian-archive-keyring.gpg";
+const debianArchive = "http://deb.debian.org/debian";
+
+/**
+ * As {@link extractPackages}, of another release than the host's. Apt is given lists, a cache and a source of its own
+ * below `dir`, so that nothing of the host's configuration or state is changed.
+ */
+export async function extractPackagesOf(
+  release: string,
+  names: readonly string[],
+  dir: string,
+): Promise<string[]> {
+  const debs = join(dir, "debs");
+  const lists = join(dir, "lists");
+  const sources = join(dir, "sources.list");
+  await mkdir(debs, { recursive: true });
+  await mkdir(join(lists, "partial"), { recursive: true });
+  await mkdir(join(dir, "cache/archives/partial"), { recursive: true });
+  await writeFile(sources, `deb [signed-by=${debianKeyring}] ${await hostArchive()} ${release} main\n`);
+  const settings = {
+    "Dir::Etc::sourcelist": sources,
+    "Dir::Etc::sourceparts": "/dev/null",
+    "Dir::Etc::preferences": "/dev/null",
+    "Dir::Etc::preferencesparts": "/dev/null",
+    "Dir::State::lists": lists,
+    "Dir::State::status": "/dev/null",
+    "Dir::Cache": join(dir, "cache"),
+    "APT::Sandbox::User": "root",
+    "Acquire::Languages": "none",
+  };
+  const options = Object.entries(settings).flatMap(([name, value]) => ["-o", `${name}=${value}`]);
+  // Without `--error-on=any` a list that could not be had is a warning only.
+  await run("apt-get", [...options, "--error-on=any", "update"]);
+  await run("apt-get", [...options, "download", ...names], { cwd: debs });
+  return extractAll(debs, dir);
+}
+
+/** Where this host has its Debian packages from: a mirror that is near has the other releases too. */
+async function hostArchive(): Promise<string> {
+  const filter = ["Created-By: Packages", "Origin: Debian", "Label: Debian"];
+  const found = await run("apt-get", ["indextargets", "--format", "$(REPO_URI)", ...filter]).catch(() => "");
+  return found.split("\n")[0] || debianArchive;
+}
+
+async function extractAll(debs: string, dir: string): Promise<string[]> {
   const roots: string[] = [];
   for (const file of (await readdir(debs)).filter((name) => name.endsWith(".deb"))) {
     const root = join(dir, file.split("_", 1)[0]!);

@@ -71,8 +71,8 @@ const shared: [what: string, spec: object, ...errors: string[]][] = [
   ],
   [
     "what no node can do is refused in the template",
-    { template: template({ hostUsers: false }) },
-    "spec.template.spec.hostUsers: Forbidden: user namespaces are not made yet",
+    { template: template({ resourceClaims: [{ name: "a", resourceClaimName: "b" }] }) },
+    "spec.template.spec.resourceClaims: Forbidden: dynamic resource allocation is not served yet",
   ],
 ];
 

@@ -1,4 +1,5 @@
 import {
+  type FieldError,
   fieldForbidden,
   fieldInvalid,
   fieldNotSupported,
@@ -7,7 +8,7 @@ import {
   type Selector,
   selectorOf,
 } from "../../../machinery/index.ts";
-import { wideColumn } from "../../columns.ts";
+import { ageColumn, column, nameColumn, wideColumn } from "../../columns.ts";
 import { defaultPodSpec } from "../../core/v1/pod/defaults.ts";
 import { unsupportedInPod } from "../../core/v1/pod/unsupported.ts";
 import { validatePodTemplate } from "../../core/v1/pod/validation/pod.ts";
@@ -15,10 +16,10 @@ import { templateWarnings } from "../../core/v1/pod/warnings.ts";
 import type { corev1, metav1 } from "../../index.ts";
 import type { Column, ScaleFields } from "../../kind.ts";
 import { validateLabelSelector } from "../../validation/labels.ts";
-import type { FieldErrors } from "../../validation/values.ts";
+import { type FieldErrors, validateNonNegative } from "../../validation/values.ts";
 
 /*
- * What Deployments and ReplicaSets share: a selector, and a template of pods that it selects.
+ * What Deployments, ReplicaSets and ReplicationControllers share: a selector, and a template of pods that it selects.
  */
 
 interface ReplicatedSpec {
@@ -30,7 +31,7 @@ interface ReplicatedSpec {
 interface Replicated {
   metadata: { name?: string; generation?: number };
   spec?: ReplicatedSpec;
-  status?: { replicas?: number };
+  status?: { replicas?: number; readyReplicas?: number };
 }
 
 /** What `/scale` reads and sets. */
@@ -54,9 +55,41 @@ export function replicatedWarnings(object: Replicated, old: Replicated | undefin
 export function defaultReplicated(spec: ReplicatedSpec): void {
   spec.replicas ??= 1;
   spec.template ??= { spec: { containers: [] } };
-  spec.template.spec ??= { containers: [] };
-  spec.template.metadata ??= {};
-  defaultPodSpec(spec.template.spec);
+  defaultPodTemplate(spec.template);
+}
+
+export function defaultPodTemplate(template: corev1.PodTemplateSpec): void {
+  template.spec ??= { containers: [] };
+  template.metadata ??= {};
+  defaultPodSpec(template.spec);
+}
+
+const counts = [
+  "replicas",
+  "fullyLabeledReplicas",
+  "readyReplicas",
+  "availableReplicas",
+  "observedGeneration",
+  "terminatingReplicas",
+] as const;
+
+/** What a ReplicaSet's status may say, and a ReplicationController's. */
+export function validateReplicaCounts(
+  status: Partial<Record<(typeof counts)[number], number>> | undefined,
+): FieldError[] {
+  const errors: FieldErrors = [];
+  for (const field of counts) validateNonNegative(errors, status?.[field], `status.${field}`);
+  const { replicas = 0, readyReplicas = 0, availableReplicas = 0 } = status ?? {};
+  for (const field of ["fullyLabeledReplicas", "readyReplicas", "availableReplicas"] as const) {
+    const count = status?.[field] ?? 0;
+    if (count > replicas)
+      errors.push(fieldInvalid(`status.${field}`, count, "cannot be greater than status.replicas"));
+  }
+  if (availableReplicas > readyReplicas)
+    errors.push(
+      fieldInvalid("status.availableReplicas", availableReplicas, "cannot be greater than readyReplicas"),
+    );
+  return errors;
 }
 
 /** A selector that can be asked what it selects; undefined for an invalid one. */
@@ -82,10 +115,17 @@ export function validateReplicated(errors: FieldErrors, { selector, template }: 
   }
   const selects = usableSelector(selector);
   if (!selects) errors.push(fieldInvalid(path, selector, "invalid label selector"));
-  else validateTemplate(errors, template!, selects);
+  // Of Deployments too: upstream's words.
+  else validateReplicatedTemplate(errors, template!, selects, "ReplicaSet");
 }
 
-function validateTemplate(errors: FieldErrors, template: corev1.PodTemplateSpec, selector: Selector): void {
+/** Pods that are replaced for ever, and that `selector` finds again. */
+export function validateReplicatedTemplate(
+  errors: FieldErrors,
+  template: corev1.PodTemplateSpec,
+  selector: Pick<Selector, "empty" | "matches">,
+  kind: string,
+): void {
   const path = "spec.template";
   const labels = template.metadata?.labels;
   if (!selector.empty && !selector.matches(labels))
@@ -100,7 +140,7 @@ function validateTemplate(errors: FieldErrors, template: corev1.PodTemplateSpec,
     errors.push(
       fieldForbidden(
         `${path}.spec.activeDeadlineSeconds`,
-        "activeDeadlineSeconds in ReplicaSet is not Supported",
+        `activeDeadlineSeconds in ${kind} is not Supported`,
       ),
     );
   errors.push(...unsupportedInPod(template.spec, `${path}.spec`).errors);
@@ -138,3 +178,20 @@ export const selectorColumn: Column<Replicated> = wideColumn(
   "Which pods belong to it.",
   ({ spec }) => selectorText(spec?.selector),
 );
+
+/** Of a kind that keeps a number of pods, whose selector is shown its own way. */
+export const replicaColumns = (selector: Column<any>): Column<any>[] => [
+  nameColumn,
+  column<Replicated>("Desired", "integer", "How many pods are wanted.", ({ spec }) => spec?.replicas ?? 0),
+  column<Replicated>("Current", "integer", "How many pods there are.", ({ status }) => status?.replicas ?? 0),
+  column<Replicated>(
+    "Ready",
+    "integer",
+    "How many pods are ready.",
+    ({ status }) => status?.readyReplicas ?? 0,
+  ),
+  ageColumn,
+  containersColumn,
+  imagesColumn,
+  selector,
+];

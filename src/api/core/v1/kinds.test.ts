@@ -17,7 +17,7 @@ function cells(kindName: string, content: object): Record<string, unknown> {
 
 function created(kindName: string, content: object): KubeObject {
   const object = decoded(kindName, content);
-  kindNamed(kindName).strategy.prepareForCreate?.(object);
+  kindNamed(kindName).strategy.prepareForCreate?.(object, nowMs);
   return object;
 }
 

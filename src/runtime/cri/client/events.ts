@@ -65,11 +65,6 @@ export class RuntimeEvents {
     return this.#looking;
   }
 
-  /** Until the engine says that the container ended; not for long, as something else said it before. */
-  async untilExited(containerId: string): Promise<void> {
-    await this.#lookUntil(() => this.#phases.get(containerId) === "exited" || !this.#phases.has(containerId));
-  }
-
   async #lookWhileStale(): Promise<void> {
     while (this.#isStale) {
       this.#isStale = false;
@@ -132,16 +127,12 @@ export class RuntimeEvents {
 
   /** containerd's CRI takes its own events up beside us: its status may be a moment behind. */
   async #settle(containerId: string): Promise<void> {
-    const before = this.#phases.get(containerId);
-    await this.#lookUntil(() => this.#phases.get(containerId) !== before);
-  }
-
-  async #lookUntil(isSettled: () => boolean): Promise<void> {
     const { clock } = this.#options;
     const { signal } = this.#stopped;
+    const before = this.#phases.get(containerId);
     for (let waitMs = 2; waitMs < settleMsMax; waitMs *= 2) {
       await this.look();
-      if (isSettled() || signal.aborted) return;
+      if (this.#phases.get(containerId) !== before || signal.aborted) return;
       await clock.sleep(waitMs, signal).catch(() => {});
     }
   }

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { statfs } from "node:fs/promises";
 import { dirname } from "node:path";
-import type { Image, ImageService, RegistryAuth } from "../../contract.ts";
+import type { Image, ImageFsUsage, ImageService, RegistryAuth } from "../../contract.ts";
 import { secretsFor } from "../../images/credentials.ts";
 import { parseImageReference } from "../../images/reference.ts";
 import { fromStatus } from "../errors.ts";
@@ -69,13 +69,14 @@ export class CriImages implements ImageService {
     });
   }
 
-  async fsUsage(): Promise<{ usedBytes: number; capacityBytes: number; availableBytes: number }> {
+  async fsUsage(): Promise<ImageFsUsage> {
     const { imageFilesystems } = await this.#connection.images("ImageFsInfo", {}).catch((error) => {
       throw fromStatus(error, "Internal");
     });
     const usedBytes = imageFilesystems.reduce((sum, fs) => sum + (fs.usedBytes?.value ?? 0), 0);
-    const { bsize, blocks, bavail } = await statfs(nearest(imageFilesystems[0]?.fsId?.mountpoint || "/"));
-    return { usedBytes, capacityBytes: blocks * bsize, availableBytes: bavail * bsize };
+    const folder = nearest(imageFilesystems[0]?.fsId?.mountpoint || "/");
+    const { bsize, blocks, bavail } = await statfs(folder);
+    return { usedBytes, capacityBytes: blocks * bsize, availableBytes: bavail * bsize, folder };
   }
 }
 

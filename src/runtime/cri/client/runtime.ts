@@ -5,21 +5,26 @@ import {
   type ContainerConfig,
   type ContainerStats,
   type ContainerStatus,
+  type DiskUsage,
   type LinuxResources,
   type PodSandboxConfig,
+  type PodSandboxStats,
   type PodSandboxStatus,
   type Runtime,
   RuntimeError,
   type RuntimeErrorReason,
   type RuntimeEvent,
   type RuntimeExecOptions,
+  type RuntimeHandler,
   type RuntimeStreams,
+  type SharedCgroups,
 } from "../../contract.ts";
 import { purgeCgroups } from "../../oci/cgroups/detect.ts";
-import { fromStatus, statusCode } from "../errors.ts";
+import { fromStatus, ignoringNotFound, statusCode } from "../errors.ts";
 import {
   containerStatusFromCri,
   containerToCri,
+  diskUsageFromCri,
   resourcesToCri,
   sandboxStatusFromCri,
   sandboxToCri,
@@ -27,8 +32,11 @@ import {
 } from "../translate/index.ts";
 import type { Message } from "../wire/index.ts";
 import { CriConnection } from "./connection.ts";
+import { ownerLabel, phaseEntry, wantedStreams, withoutOwner } from "./entries.ts";
 import { RuntimeEvents } from "./events.ts";
+import { type Features, featuresOf, requireForContainer, requireForSandbox } from "./features.ts";
 import { CriImages } from "./images.ts";
+import { CriPods, cgroupAnnotation } from "./pods.ts";
 
 export interface CriRuntimeOptions {
   /** `unix:///run/containerd/containerd.sock` */
@@ -41,10 +49,6 @@ export interface CriRuntimeOptions {
   log: Log;
 }
 
-/** On sandboxes and containers; it never shows in a status. */
-const ownerLabel = "peapod.io/owner";
-/** On sandboxes: the pod's cgroup, which an engine makes and leaves for the agent to remove. Nor does this. */
-const cgroupAnnotation = "peapod.io/cgroup-parent";
 /** What a stop may take beyond its grace: shims and disks can be slow. */
 const stopMarginMs = 120_000;
 /** As the kubelet's `runtimeRequestTimeout`, twice: a sandbox may have its own image to pull. */
@@ -52,23 +56,15 @@ const sandboxMsMax = 240_000;
 /** Ids of images by their digest, for engines that tell the one and not the other. */
 const imageIdsMax = 1000;
 
-interface Features {
-  recursiveReadOnlyMounts: boolean;
-  userNamespaces: boolean;
-  supplementalGroupsPolicy: boolean;
-}
-
 /** Rejects when nobody serves CRI v1 there. */
 export async function connectCriRuntime(options: CriRuntimeOptions): Promise<Runtime> {
   const connection = new CriConnection(options.endpoint, options.clock);
   try {
-    const { runtimeHandlers, features } = await connection.runtime("Status", {});
-    const handler = runtimeHandlers.find(({ name }) => name === "")?.features;
-    const runtime = new CriRuntime(connection, options, {
-      recursiveReadOnlyMounts: handler?.recursiveReadOnlyMounts === true,
-      userNamespaces: handler?.userNamespaces === true,
-      supplementalGroupsPolicy: features?.supplementalGroupsPolicy === true,
-    });
+    const [status, version] = await Promise.all([
+      connection.runtime("Status", {}),
+      connection.runtime("Version", {}),
+    ]);
+    const runtime = new CriRuntime(connection, options, featuresOf(status, version));
     await runtime.start();
     return runtime;
   } catch (error) {
@@ -91,12 +87,16 @@ class CriRuntime implements Runtime {
   /** Which sandbox a container is in: CRI's status of a container does not say. */
   readonly #sandboxOf = new Map<string, string>();
   readonly #imageIds = new Map<string, string>();
+  readonly sharedCgroups: SharedCgroups;
+  readonly #pods: CriPods;
 
   constructor(connection: CriConnection, options: CriRuntimeOptions, features: Features) {
     this.#connection = connection;
     this.#options = options;
     this.#features = features;
     this.images = new CriImages(connection);
+    this.#pods = new CriPods(connection, options);
+    this.sharedCgroups = this.#pods;
     this.#events = new RuntimeEvents({
       connection,
       list: () => this.#entries().then((entries) => entries.map(phaseEntry)),
@@ -133,23 +133,36 @@ class CriRuntime implements Runtime {
     return { ready: failing.length === 0, message };
   }
 
+  async handlers(): Promise<RuntimeHandler[]> {
+    return [...this.#features.handlers];
+  }
+
   // Sandboxes
 
   async runPodSandbox(config: PodSandboxConfig, signal?: AbortSignal): Promise<string> {
-    if (config.linux.namespaces.user && !this.#features.userNamespaces)
-      throw new RuntimeError(
-        "Unsupported",
-        "this container runtime has no user namespaces (hostUsers: false)",
-      );
+    requireForSandbox(this.#features, config);
+    const { runtimeHandler } = config;
     const same = await this.#readySandboxOf(config.metadata);
     if (same !== undefined) return same;
     const request = this.#sandboxConfig(config);
     const run = this.#connection.runtime(
       "RunPodSandbox",
-      { config: request },
+      { config: request, ...(runtimeHandler && { runtimeHandler }) },
       { timeoutMs: sandboxMsMax, signal },
     );
-    return (await this.#as("SandboxError", run)).podSandboxId;
+    const { podSandboxId } = await this.#as("SandboxError", run);
+    // As under any kubelet: the limits of a pod's cgroup are not the engine's to write.
+    if (config.linux.resources)
+      await this.#as("SandboxError", this.#pods.limit(config.linux.cgroupParent, config.linux.resources));
+    return podSandboxId;
+  }
+
+  async updatePodSandboxResources(podSandboxId: string, resources: LinuxResources): Promise<void> {
+    await this.#as("Internal", this.#pods.update(podSandboxId, resources));
+  }
+
+  async podSandboxStats(podSandboxId: string): Promise<PodSandboxStats | undefined> {
+    return this.#as("Internal", this.#pods.stats(podSandboxId));
   }
 
   async stopPodSandbox(podSandboxId: string): Promise<void> {
@@ -215,7 +228,7 @@ class CriRuntime implements Runtime {
     config: ContainerConfig,
     sandbox: PodSandboxConfig,
   ): Promise<string> {
-    this.#requireFeatures(config);
+    requireForContainer(this.#features, config, sandbox);
     const { name, attempt } = config.metadata;
     for (const { id, metadata } of await this.#entries({ sandboxId }))
       if (metadata?.name === name && metadata.attempt === attempt) return id;
@@ -228,15 +241,6 @@ class CriRuntime implements Runtime {
     const { containerId } = await this.#as("CreateContainerError", create);
     this.#sandboxOf.set(containerId, sandboxId);
     return containerId;
-  }
-
-  #requireFeatures({ mounts, linux }: ContainerConfig): void {
-    const unsupported = (what: string) =>
-      new RuntimeError("Unsupported", `this container runtime does not support ${what}`);
-    if (mounts.some((mount) => mount.recursiveReadOnly) && !this.#features.recursiveReadOnlyMounts)
-      throw unsupported("recursive read-only mounts");
-    if (linux.security.supplementalGroupsPolicy === "Strict" && !this.#features.supplementalGroupsPolicy)
-      throw unsupported("supplementalGroupsPolicy Strict");
   }
 
   async startContainer(containerId: string): Promise<void> {
@@ -290,7 +294,7 @@ class CriRuntime implements Runtime {
       this.#sandboxOf.get(status.id) ?? (await this.#entries({ id: status.id }))[0]?.podSandboxId;
     if (sandboxId === undefined) return undefined;
     const known = withoutOwner(containerStatusFromCri(status, { sandboxId }));
-    return { ...known, imageId: await this.#imageId(known.imageId) };
+    return { ...known, engine: this.#features.engine, imageId: await this.#imageId(known.imageId) };
   }
 
   /** An engine before CRI 1.29 says which image it is by a digest only. */
@@ -334,6 +338,12 @@ class CriRuntime implements Runtime {
     }
   }
 
+  async containerDiskUsage(containerId: string): Promise<DiskUsage | undefined> {
+    const asked = ignoringNotFound(this.#connection.runtime("ContainerStats", { containerId }));
+    const stats = (await this.#as("Internal", asked))?.stats;
+    return stats ? diskUsageFromCri(stats) : undefined;
+  }
+
   // Streams
 
   async execSync(
@@ -372,13 +382,10 @@ class CriRuntime implements Runtime {
     { tty }: { tty: boolean },
     streams: RuntimeStreams,
     signal: AbortSignal,
-  ): Promise<{ exitCode: number }> {
+  ): Promise<void> {
     const request = { containerId, tty, ...wantedStreams(streams, tty) };
     const { url } = await this.#as("Internal", this.#connection.runtime("Attach", request));
     await runRemoteCommand(url, { ...streams, tty }, signal);
-    if (signal.aborted) return { exitCode: 0 };
-    await this.#events.untilExited(containerId);
-    return { exitCode: (await this.containerStatus(containerId))?.exitCode ?? 0 };
   }
 
   async portForward(podSandboxId: string, port: number): Promise<Duplex> {
@@ -401,34 +408,4 @@ class CriRuntime implements Runtime {
       throw fromStatus(error, reason);
     }
   }
-}
-
-async function ignoringNotFound<T>(call: Promise<T>): Promise<T | undefined> {
-  try {
-    return await call;
-  } catch (error) {
-    if ((error as { code?: number }).code === statusCode.notFound) return undefined;
-    throw error;
-  }
-}
-
-function withoutOwner<T extends Pick<PodSandboxStatus, "labels" | "annotations">>(status: T): T {
-  const { [ownerLabel]: _, ...labels } = status.labels;
-  const { [cgroupAnnotation]: __, ...annotations } = status.annotations;
-  return { ...status, labels, annotations };
-}
-
-function wantedStreams({ stdin, stdout, stderr }: RuntimeStreams, tty: boolean) {
-  return { stdin: stdin !== undefined, stdout: stdout !== undefined, stderr: stderr !== undefined && !tty };
-}
-
-const entryStates = {
-  CONTAINER_CREATED: "created",
-  CONTAINER_RUNNING: "running",
-  CONTAINER_EXITED: "exited",
-  CONTAINER_UNKNOWN: "unknown",
-} as const;
-
-function phaseEntry({ id, podSandboxId: sandboxId, state }: Message<"Container">) {
-  return { id, sandboxId, state: entryStates[state] };
 }

@@ -9,8 +9,8 @@ import type { StreamServer } from "./streams.ts";
 const apiVersion = "v1";
 
 /**
- * All of RuntimeService but CheckpointContainer and UpdatePodSandboxResources, which the contract does not have:
- * clients get `Unimplemented` for those, and know what to do.
+ * All of RuntimeService but CheckpointContainer, which the contract does not have: clients get `Unimplemented` for it,
+ * and know what to do.
  */
 export function runtimeHandlers(context: CriContext, streams: StreamServer): Handlers<"RuntimeService"> {
   const { runtime, events, log } = context;
@@ -40,7 +40,7 @@ export function runtimeHandlers(context: CriContext, streams: StreamServer): Han
             },
           ],
         },
-        runtimeHandlers: [{ name: "", features: { recursiveReadOnlyMounts: true } }],
+        runtimeHandlers: await runtime.handlers(),
         features: { supplementalGroupsPolicy: true },
       };
     },

@@ -1,6 +1,10 @@
 import type { PodSandboxStatus } from "../../contract.ts";
-import { RuntimeError } from "../../contract.ts";
-import { sandboxFromCri, sandboxListEntry, sandboxStatusToCri } from "../translate/index.ts";
+import {
+  resourcesFromCri,
+  sandboxFromCri,
+  sandboxListEntry,
+  sandboxStatusToCri,
+} from "../translate/index.ts";
 import type { Message } from "../wire/index.ts";
 import { type CriContext, findSandbox, hasLabels, requireSandbox } from "./context.ts";
 import type { Handlers } from "./grpc.ts";
@@ -14,12 +18,8 @@ export function sandboxHandlers(context: CriContext) {
     (await runtime.listPodSandboxes()).filter((sandbox) => isWanted(sandbox, filter)).map(sandboxListEntry);
   return {
     async RunPodSandbox({ config, runtimeHandler }, signal) {
-      if (runtimeHandler)
-        throw new RuntimeError(
-          "InvalidArgument",
-          `no runtime for ${JSON.stringify(runtimeHandler)} is configured`,
-        );
-      return { podSandboxId: await runtime.runPodSandbox(sandboxFromCri(config), signal) };
+      const asked = { ...sandboxFromCri(config), ...(runtimeHandler && { runtimeHandler }) };
+      return { podSandboxId: await runtime.runPodSandbox(asked, signal) };
     },
     async StopPodSandbox({ podSandboxId }) {
       const sandbox = await findSandbox(context, podSandboxId);
@@ -32,6 +32,11 @@ export function sandboxHandlers(context: CriContext) {
       const containers = await runtime.listContainers({ sandboxId: sandbox.id });
       await runtime.removePodSandbox(sandbox.id);
       for (const { id } of containers) events.deleted(id, sandbox.id);
+      return {};
+    },
+    async UpdatePodSandboxResources({ podSandboxId, resources }) {
+      const sandbox = await requireSandbox(context, podSandboxId);
+      await runtime.updatePodSandboxResources(sandbox.id, resourcesFromCri(resources));
       return {};
     },
     async PodSandboxStatus({ podSandboxId, verbose }) {

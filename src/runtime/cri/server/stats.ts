@@ -45,7 +45,7 @@ const series: readonly {
 ];
 
 export function statsHandlers(context: CriContext) {
-  const { runtime, clock } = context;
+  const { runtime } = context;
 
   /** Of those that run. */
   async function measure(containers: readonly ContainerStatus[]): Promise<Measured[]> {
@@ -55,6 +55,9 @@ export function statsHandlers(context: CriContext) {
     );
     return measured.filter((one): one is Measured => one.stats !== undefined);
   }
+
+  const withDisk = async ({ status, stats }: Measured) =>
+    statsToCri(status, stats, await runtime.containerDiskUsage(status.id));
 
   async function containerStats(
     filter: Message<"ContainerStatsFilter"> | null,
@@ -66,12 +69,14 @@ export function statsHandlers(context: CriContext) {
           container.sandboxId.startsWith(filter.podSandboxId) &&
           hasLabels(container.labels, filter.labelSelector)),
     );
-    return (await measure(wanted)).map(({ status, stats }) => statsToCri(status, stats));
+    return Promise.all((await measure(wanted)).map(withDisk));
   }
 
   async function podStats(sandbox: PodSandboxStatus): Promise<Sparse<"PodSandboxStats">> {
     const containers = await measure(await runtime.listContainers({ sandboxId: sandbox.id }));
-    return podStatsToCri(sandbox, containers, clock.now());
+    const pod = await runtime.podSandboxStats(sandbox.id);
+    if (!pod) throw new RuntimeError("NotFound", `sandbox ${sandbox.id} is not ready`);
+    return podStatsToCri(sandbox, pod, containers);
   }
 
   async function allPodStats(
@@ -100,7 +105,7 @@ export function statsHandlers(context: CriContext) {
       const status = await requireContainer(context, containerId);
       const [measured] = await measure([status]);
       if (!measured) throw new RuntimeError("NotFound", `container ${status.id} is not running`);
-      return { stats: statsToCri(measured.status, measured.stats) };
+      return { stats: await withDisk(measured) };
     },
     async ListContainerStats({ filter }) {
       return { stats: await containerStats(filter) };

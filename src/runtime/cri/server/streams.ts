@@ -106,7 +106,10 @@ export class StreamServer {
         return serveRemoteCommand({
           ...upgraded,
           ...streams,
-          run: (std, signal) => runtime.attach(containerId, { tty: streams.tty }, std, signal),
+          run: async (std, signal) => {
+            await runtime.attach(containerId, { tty: streams.tty }, std, signal);
+            return { exitCode: 0 };
+          },
         });
       }
       case "portforward": {

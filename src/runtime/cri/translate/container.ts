@@ -7,7 +7,13 @@ import {
 } from "../../contract.ts";
 import type { Message, Sparse } from "../wire/index.ts";
 import { resourcesFromCri, resourcesToCri } from "./resources.ts";
-import { pidTargetFromCri, securityFromCri, securityToCri } from "./security.ts";
+import {
+  idMappingsToCri,
+  namespacesFromCri,
+  pidTargetFromCri,
+  securityFromCri,
+  securityToCri,
+} from "./security.ts";
 import { fromNs, toNs } from "./time.ts";
 
 type Propagation = Message<"Mount">["propagation"];
@@ -43,7 +49,7 @@ export function containerToCri(
     args: config.args,
     workingDir: config.workingDir,
     envs: config.env.map(({ name: key, value }) => ({ key, value: Buffer.from(value) })),
-    mounts: config.mounts.map(mountToCri),
+    mounts: config.mounts.map((mount) => mountToCri(mount, namespaces.user)),
     devices: config.devices,
     labels: config.labels,
     annotations: config.annotations,
@@ -65,6 +71,8 @@ export function containerFromCri(config: Message<"ContainerConfig">, imageId: st
     throw new RuntimeError("InvalidArgument", "a container needs metadata with a name");
   if (config.CDIDevices.length > 0)
     throw new RuntimeError("InvalidArgument", "CDI devices are not supported");
+  const { user } = namespacesFromCri(config.linux?.securityContext?.namespaceOptions ?? null);
+  requireMappingsOf(user, config.mounts);
   const pidNamespaceOf = pidTargetFromCri(config.linux?.securityContext?.namespaceOptions ?? null);
   return {
     metadata: config.metadata,
@@ -100,28 +108,41 @@ function signalFromCri(signal: CriSignal): string {
   return signal.replace("PLUS", "+").replace("MINUS", "-");
 }
 
-function mountToCri(mount: Mount): Sparse<"Mount"> {
+function mountToCri(mount: Mount, user: NamespaceOptions["user"]): Sparse<"Mount"> {
+  const mappings = idMappingsToCri(user);
   return {
+    ...(mappings && { uidMappings: mappings, gidMappings: mappings }),
     containerPath: mount.containerPath,
     readonly: mount.readOnly,
     recursiveReadOnly: mount.recursiveReadOnly,
     propagation: propagations[mount.propagation],
     ...(mount.imageId === undefined
       ? { hostPath: mount.hostPath }
-      : { image: { image: mount.imageId }, imageSubPath: mount.hostPath }),
+      : { image: { image: mount.imageId }, imageSubPath: mount.imageSubPath ?? "" }),
   };
 }
 
+/** The engine maps every mount of a pod with users of its own, as those users are mapped: there is no other way. */
+function requireMappingsOf(user: NamespaceOptions["user"], mounts: readonly Message<"Mount">[]): void {
+  for (const { hostId, containerId, length } of mounts.flatMap((mount) => [
+    ...mount.uidMappings,
+    ...mount.gidMappings,
+  ])) {
+    const isUsers = user?.hostId === hostId && containerId === 0 && user.length === length;
+    if (!isUsers)
+      throw new RuntimeError("InvalidArgument", "a mount's id mappings must be those of the user namespace");
+  }
+}
+
 function mountFromCri(mount: Message<"Mount">): Mount {
-  if (mount.uidMappings.length > 0 || mount.gidMappings.length > 0)
-    throw new RuntimeError("InvalidArgument", "id-mapped mounts are not supported");
   return {
     containerPath: mount.containerPath,
-    hostPath: mount.image ? mount.imageSubPath : mount.hostPath,
+    hostPath: mount.hostPath,
     readOnly: mount.readonly,
     ...(mount.recursiveReadOnly && { recursiveReadOnly: true }),
     propagation: keyOf(propagations, mount.propagation, "private"),
     ...(mount.image?.image && { imageId: mount.image.image }),
+    ...(mount.image?.image && mount.imageSubPath && { imageSubPath: mount.imageSubPath }),
   };
 }
 
@@ -149,7 +170,7 @@ export function containerStatusToCri(status: ContainerStatus): Sparse<"Container
     exitCode: status.exitCode,
     reason: status.reason,
     message: status.message,
-    mounts: status.mounts.map(mountToCri),
+    mounts: status.mounts.map((mount) => mountToCri(mount, undefined)),
     logPath: status.logPath,
     ...(status.user && { user: { linux: status.user } }),
   };

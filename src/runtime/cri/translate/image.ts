@@ -9,6 +9,7 @@ export function imageToCri(image: Image): Sparse<"Image"> {
     repoTags: image.repoTags,
     repoDigests: image.repoDigests,
     size: image.sizeBytes,
+    pinned: image.pinned,
     uid: wrapped(image.user.uid),
     username: image.user.name,
     spec: { image: image.id },
@@ -21,6 +22,7 @@ export function imageFromCri(image: Message<"Image">, config: ImageConfig): Imag
     repoTags: image.repoTags,
     repoDigests: image.repoDigests,
     sizeBytes: image.size,
+    ...(image.pinned && { pinned: true }),
     user: {
       ...(image.uid && { uid: image.uid.value }),
       ...(image.username && { name: image.username }),

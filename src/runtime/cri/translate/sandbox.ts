@@ -96,6 +96,7 @@ export function sandboxListEntry(status: PodSandboxStatus): Sparse<"PodSandbox">
     createdAt: toNs(status.createdAtMs),
     labels: status.labels,
     annotations: status.annotations,
+    runtimeHandler: status.runtimeHandler,
   };
 }
 
@@ -120,5 +121,6 @@ export function sandboxStatusFromCri(
     ips: network?.ip ? [network.ip, ...network.additionalIps.map(({ ip }) => ip)] : [],
     labels: status.labels,
     annotations: status.annotations,
+    ...(status.runtimeHandler && { runtimeHandler: status.runtimeHandler }),
   };
 }

@@ -15,9 +15,7 @@ const pidModes = { container: "CONTAINER", pod: "POD", node: "NODE" } as const s
 
 export function namespacesToCri(options: NamespaceOptions): Sparse<"NamespaceOption"> {
   const mode = (of: "pod" | "node") => (of === "node" ? "NODE" : "POD");
-  const mapping = options.user && [
-    { hostId: options.user.hostId, containerId: 0, length: options.user.length },
-  ];
+  const mapping = idMappingsToCri(options.user);
   return {
     network: mode(options.network),
     ipc: mode(options.ipc),
@@ -26,6 +24,9 @@ export function namespacesToCri(options: NamespaceOptions): Sparse<"NamespaceOpt
     usernsOptions: mapping ? { mode: "POD", uids: mapping, gids: mapping } : { mode: "NODE" },
   };
 }
+
+export const idMappingsToCri = (user: NamespaceOptions["user"]) =>
+  user && [{ hostId: user.hostId, containerId: 0, length: user.length }];
 
 /** Nothing given is CRI's zero: the pod's own network and IPC, and one PID namespace for all of it. */
 export function namespacesFromCri(options: Message<"NamespaceOption"> | null): NamespaceOptions {

@@ -1,61 +1,14 @@
+import type { CompactMessage, CompactName, SparseMessage } from "../../../machinery/index.ts";
 import type { enums, messages, services } from "./messages.ts";
 
-/*
- * CRI's messages as TypeScript types, read off the compact form: `"3 Type"` is field 3, `"3 [Type]"` a repeated one,
- * `"3 {string}"` a map of strings.
- *
- * 64-bit integers are numbers: exact to 2^53, which times in nanoseconds since the epoch are not (to 256 ns, they are).
- */
-
-type Enums = typeof enums;
-type Messages = typeof messages;
-export type MessageName = keyof Messages;
-
-type Scalar<T extends string> = T extends "string"
-  ? string
-  : T extends "bool"
-    ? boolean
-    : T extends "bytes"
-      ? Buffer
-      : number;
-
-type Single<T extends string> = T extends MessageName
-  ? Message<T> | null
-  : T extends keyof Enums
-    ? Enums[T][number]
-    : Scalar<T>;
-
-type Item<T extends string> = NonNullable<Single<T>>;
-
-type Field<F extends string> = F extends `${number} [${infer T}]`
-  ? Item<T>[]
-  : F extends `${number} {${string}}`
-    ? Record<string, string>
-    : F extends `${number} ${infer T}`
-      ? Single<T>
-      : never;
+type Cri = { enums: typeof enums; messages: typeof messages };
+export type MessageName = CompactName<Cri>;
 
 /** A message as it was received: every field is there, one that was not sent has its type's zero value. */
-export type Message<N extends MessageName> = {
-  -readonly [F in keyof Messages[N]]: Messages[N][F] extends string ? Field<Messages[N][F]> : never;
-};
-
-type SparseField<F extends string> = F extends `${number} [${infer T}]`
-  ? readonly (T extends MessageName ? Sparse<T> : Item<T>)[]
-  : F extends `${number} {${string}}`
-    ? Readonly<Record<string, string>>
-    : F extends `${number} ${infer T}`
-      ? T extends MessageName
-        ? Sparse<T> | null
-        : Single<T>
-      : never;
+export type Message<N extends MessageName> = CompactMessage<Cri, N>;
 
 /** A message to send: what is left out has its type's zero value. */
-export type Sparse<N extends MessageName> = {
-  readonly [F in keyof Messages[N]]?: Messages[N][F] extends string
-    ? SparseField<Messages[N][F]> | undefined
-    : never;
-};
+export type Sparse<N extends MessageName> = SparseMessage<Cri, N>;
 
 type Services = typeof services;
 export type ServiceName = keyof Services;

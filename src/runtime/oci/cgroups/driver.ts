@@ -1,4 +1,4 @@
-import type { ContainerStats, LinuxResources } from "../../contract.ts";
+import type { CgroupUsage, LinuxResources, UsageDetail } from "../../contract.ts";
 
 /** A rule of the device controller: `type` `a` is all devices; -1 is any number. */
 export interface DeviceRule {
@@ -29,8 +29,8 @@ export interface ContainerCgroup {
   devices: "all" | readonly DeviceRule[];
 }
 
-/** crun is given processes in their cgroups; runc, where crun is missing, makes them itself. */
-export type RuntimeKind = "crun" | "runc";
+/** crun is given processes in their cgroups; runc makes them itself; gVisor's runsc is kept out of them. */
+export type RuntimeKind = "crun" | "runc" | "runsc";
 
 /** What the OCI specification has to say of a container's cgroup. */
 export interface CgroupSpec {
@@ -69,7 +69,8 @@ export interface CgroupDriver {
   /** Forgets the exec's cgroup when it is empty; a daemon left behind keeps it until the container goes. */
   removeExec(cgroup: string, name: string): void;
   update(cgroup: string, resources: LinuxResources): void;
-  stats(cgroup: string): Promise<Omit<ContainerStats, "containerId" | "atMs"> | undefined>;
+  /** What its processes use; undefined when it is gone. */
+  stats(cgroup: string, detail?: UsageDetail): CgroupUsage | undefined;
   /** Whether the kernel killed a process of it for memory. */
   oomKilled(cgroup: string): boolean;
   /** Every cgroup below the root, deepest first. */

@@ -88,7 +88,13 @@ export function removeIfEmpty(path: string): void {
 }
 
 function removeTree(path: string): boolean {
+  // Most have no others below: looking costs more than trying.
+  if (removeOne(path)) return true;
   for (const child of childrenOf(path)) if (!removeTree(child)) return false;
+  return removeOne(path);
+}
+
+function removeOne(path: string): boolean {
   try {
     rmdirSync(path);
     return true;

@@ -13,6 +13,7 @@ const full: LinuxResources = {
   pidsMax: 10,
   cpusetCpus: "0-1",
   hugepages: [{ pageSize: "2MB", limitBytes: 4096 }],
+  oomKillsAll: true,
 };
 
 test("resources are written to cgroup v1's files", () => {
@@ -25,6 +26,7 @@ test("resources are written to cgroup v1's files", () => {
     "pids.max=10",
     "cpuset.cpus=0-1",
     "hugetlb.2MB.limit_in_bytes=4096",
+    "hugetlb.2MB.rsvd.limit_in_bytes=4096",
   ]);
   assert.deepEqual(writesV1({}), []);
   assert.deepEqual(lines(writesV1({ cpuShares: 0, cpuQuotaUs: -1, pidsMax: -1 })), [
@@ -44,6 +46,8 @@ test("the same resources are written to cgroup v2's files, swap as what it is be
     "pids.max=10",
     "cpuset.cpus=0-1",
     "hugetlb.2MB.max=4096",
+    "hugetlb.2MB.rsvd.max=4096",
+    "memory.oom.group=1",
   ]);
   assert.ok(
     lines(writesV2({ memoryLimitBytes: 10, memorySwapLimitBytes: 15 })).includes("memory.swap.max=5"),
@@ -68,5 +72,6 @@ test("the specification carries them for a runtime that manages cgroups itself",
     memory: { limit: 1024, swap: 1024 },
     pids: { limit: 10 },
     hugepageLimits: [{ pageSize: "2MB", limit: 4096 }],
+    unified: { "memory.oom.group": "1" },
   });
 });

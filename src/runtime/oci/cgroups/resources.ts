@@ -36,6 +36,7 @@ export function writesV1(resources: LinuxResources): CgroupWrite[] {
   if (resources.cpusetCpus) put("cpuset", "cpus", resources.cpusetCpus);
   for (const { pageSize, limitBytes } of resources.hugepages ?? []) {
     put("hugetlb", `${pageSize}.limit_in_bytes`, limitBytes);
+    writes.push(whereItIs("hugetlb", `${pageSize}.rsvd.limit_in_bytes`, limitBytes));
   }
   return writes;
 }
@@ -62,10 +63,30 @@ export function writesV2(resources: LinuxResources): CgroupWrite[] {
   }
   if (resources.pidsMax !== undefined) put("pids", "max", resources.pidsMax > 0 ? resources.pidsMax : "max");
   if (resources.cpusetCpus) put("cpuset", "cpus", resources.cpusetCpus);
-  for (const { pageSize, limitBytes } of resources.hugepages ?? [])
-    put("hugetlb", `${pageSize}.max`, limitBytes);
+  for (const { pageSize, limitBytes } of resources.hugepages ?? []) {
+    writes.push(whereItIs("hugetlb", `${pageSize}.max`, limitBytes));
+    writes.push(whereItIs("hugetlb", `${pageSize}.rsvd.max`, limitBytes));
+  }
+  if (resources.oomKillsAll) writes.push(whereItIs("memory", "oom.group", 1));
   return writes;
 }
+
+/**
+ * For a file that not every kernel has. Of huge pages, `rsvd` counts them when they are mapped, which is when a process can
+ * still be told: since Linux 5.7.
+ */
+const whereItIs = (controller: CgroupWrite["controller"], file: string, value: number): CgroupWrite => ({
+  controller,
+  file: `${controller}.${file}`,
+  value: String(value),
+  optional: true,
+});
+
+/** For a cgroup, or a runtime, that has no controller of them. */
+export const withoutHugepages = (resources: LinuxResources): LinuxResources => ({
+  ...resources,
+  hugepages: [],
+});
 
 /** v1's shares 2…262144 on v2's weights 1…10000; the line that runc, crun and the kubelet use. */
 export function cpuWeight(shares: number): number {
@@ -98,5 +119,6 @@ export function ociResources(resources: LinuxResources): Record<string, unknown>
       limit: limitBytes,
     }));
   }
+  if (resources.oomKillsAll) out["unified"] = { "memory.oom.group": "1" };
   return out;
 }

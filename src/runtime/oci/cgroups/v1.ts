@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import type { Clock } from "../../../base/index.ts";
 import type { LinuxResources } from "../../contract.ts";
@@ -21,23 +21,21 @@ import {
   removeIfEmpty,
   writeCgroupFile,
 } from "./files.ts";
-import { type CgroupWrite, ociResources, writesV1 } from "./resources.ts";
+import { systemCgroups } from "./hierarchies.ts";
+import { launchedIn } from "./launch.ts";
+import { type CgroupWrite, ociResources, withoutHugepages, writesV1 } from "./resources.ts";
+import { usageV1 } from "./stats.ts";
 
 /** Where each controller's hierarchy is mounted; several may share one. */
 export type Hierarchies = Readonly<Record<string, string>>;
 
-/**
- * A shell that puts itself into cgroups and becomes the command. A thread that moves itself needs no lock of the whole
- * machine, while moving another process waits for an RCU grace period: 14 ms, in the agent's event loop.
- */
-const moveAndRun = [
-  "/bin/sh",
-  "-ec",
-  'while [ "$1" != -- ]; do echo 0 >"$1"; shift; done; shift; exec "$@"',
-  "sh",
-];
-const endOfTasks = "--";
 const sharesPerCpu = 1024;
+
+const runtimeArgs = {
+  crun: ["--cgroup-manager=disabled"],
+  runc: [],
+  runsc: ["--ignore-cgroups"],
+} as const satisfies Record<RuntimeKind, readonly string[]>;
 
 /** Every container has its own cgroup in these. */
 const perContainer = ["cpu", "cpuacct", "memory", "pids"] as const;
@@ -46,7 +44,8 @@ const perContainer = ["cpu", "cpuacct", "memory", "pids"] as const;
  * cgroup v1 (also beside a v2 mount): the agent makes the cgroups and moves processes into them, because crun
  * refuses a layout in which both versions are mounted.
  *
- * - The device rules that all containers share live in one cgroup, so that a container costs no rule writes.
+ * - The device rules that all containers share live in one cgroup, so that a container costs no rule writes; and so
+ *   does the limit of those that may use no huge pages.
  * - Only a container that asks for cpuset, huge pages or devices has cgroups in those hierarchies, below `ROOT/ID`.
  */
 export function createV1Driver(options: {
@@ -57,6 +56,8 @@ export function createV1Driver(options: {
 }): CgroupDriver {
   const { hierarchies, root, clock } = options;
   const managed = options.runtime === "runc";
+  // runc knows no hierarchy mounted elsewhere, as the engine does for crun with a controller left on cgroup v2.
+  const runcHasHugetlb = hierarchies["hugetlb"]?.startsWith(`${systemCgroups}/`) ?? false;
   const mounts = [...new Set(perContainer.map((controller) => hierarchies[controller]).filter(isPresent))];
   const at = (controller: string, cgroup: string) => {
     const mount = hierarchies[controller];
@@ -69,6 +70,13 @@ export function createV1Driver(options: {
   if (sharedDevices && !existsSync(sharedDevices)) {
     makeCgroup(sharedDevices);
     allowDevices(sharedDevices, defaultDeviceRules);
+  }
+
+  const noHugepages = at("hugetlb", `${root}/default`);
+  if (noHugepages && !existsSync(noHugepages)) {
+    makeCgroup(noHugepages);
+    for (const file of readdirSync(noHugepages))
+      if (file.endsWith(".limit_in_bytes")) writeCgroupFile(`${noHugepages}/${file}`, "0");
   }
 
   // As the kubelet does for `kubepods`: all pods together weigh as much as the machine has processors, where each
@@ -86,7 +94,7 @@ export function createV1Driver(options: {
     writeCgroupFile(`${path}/${file}`, value);
   };
   const apply = (cgroup: string, resources: LinuxResources) => {
-    const writes = writesV1(resources);
+    const writes = writesV1(hasNoHugepages(resources) ? withoutHugepages(resources) : resources);
     try {
       for (const each of writes) write(cgroup, each);
     } catch {
@@ -99,19 +107,22 @@ export function createV1Driver(options: {
   const tasksOf = (cgroup: string, exec?: string): string[] => {
     const pids = at("pids", cgroup);
     const shared = mounts.map((mount) => `${mount}/${cgroup}`);
-    const flat = ["cpuset", "hugetlb"].map((controller) => own(controller, cgroup)).filter(isPresent);
-    const devices = own("devices", cgroup);
+    const ownOr = (controller: string, shared: string | undefined) => {
+      const path = own(controller, cgroup);
+      return path && existsSync(path) ? path : shared;
+    };
     const paths = [
       ...(exec && pids ? [...shared.filter((path) => path !== pids), `${pids}/${exec}`] : shared),
-      ...flat.filter((path) => existsSync(path)),
-      ...(devices && existsSync(devices) ? [devices] : sharedDevices ? [sharedDevices] : []),
+      ...[ownOr("cpuset", undefined), ownOr("hugetlb", noHugepages), ownOr("devices", sharedDevices)].filter(
+        isPresent,
+      ),
     ];
     return paths.map((path) => `${path}/tasks`);
   };
 
   return {
     version: "v1",
-    runtimeArgs: managed ? [] : ["--cgroup-manager=disabled"],
+    runtimeArgs: runtimeArgs[options.runtime],
 
     createPod(cgroup, resources) {
       for (const mount of mounts) makeCgroup(`${mount}/${cgroup}`);
@@ -135,10 +146,8 @@ export function createV1Driver(options: {
           }
         }
       }
-      if (resources.hugepages?.length) {
-        const hugetlb = own("hugetlb", cgroup);
-        if (hugetlb) makeCgroup(hugetlb);
-      }
+      const hugetlb = own("hugetlb", cgroup);
+      if (hugetlb && !hasNoHugepages(resources)) makeCgroup(hugetlb);
       const path = own("devices", cgroup);
       if (path && devices.length > 0 && !existsSync(path)) {
         makeCgroup(path);
@@ -149,16 +158,17 @@ export function createV1Driver(options: {
     },
 
     spec(cgroup, { resources, devices }, access) {
-      if (managed) {
-        return {
-          cgroupsPath: `/${cgroup}`,
-          resources: { ...ociResources(resources), devices: ociDeviceRules(devices) },
-          mounts: [cgroupMount(access)],
-          namespace: false,
-        };
-      }
+      // gVisor shows its own.
+      if (options.runtime === "runsc") return { mounts: [cgroupMount(access)], namespace: false };
       const shown = ["cpu", "cpuacct", "memory", "pids"].filter((controller) => hierarchies[controller]);
       return {
+        ...(managed && {
+          cgroupsPath: `/${cgroup}`,
+          resources: {
+            ...ociResources(runcHasHugetlb ? resources : withoutHugepages(resources)),
+            devices: ociDeviceRules(devices),
+          },
+        }),
         mounts: [
           {
             destination: "/sys/fs/cgroup",
@@ -177,8 +187,8 @@ export function createV1Driver(options: {
       };
     },
 
-    launcher: (cgroup) => (managed ? [] : [...moveAndRun, ...tasksOf(cgroup), endOfTasks]),
-    execLauncher: (cgroup, name) => (managed ? [] : [...moveAndRun, ...tasksOf(cgroup, name), endOfTasks]),
+    launcher: (cgroup) => (managed ? [] : launchedIn(tasksOf(cgroup))),
+    execLauncher: (cgroup, name) => (managed ? [] : launchedIn(tasksOf(cgroup, name))),
 
     execRuntimeArgs: (name) => (managed ? [`--cgroup=pids:${name}`] : []),
     prepareExec(cgroup, name) {
@@ -196,23 +206,11 @@ export function createV1Driver(options: {
 
     update: apply,
 
-    async stats(cgroup) {
-      const usage = readCgroupFile(`${at("cpuacct", cgroup)}/cpuacct.usage`);
-      const memory = readCgroupFile(`${at("memory", cgroup)}/memory.usage_in_bytes`);
-      if (usage === undefined || memory === undefined) return undefined;
-      const stat = readCgroupFile(`${at("memory", cgroup)}/memory.stat`);
-      const usedBytes = Number(memory);
-      const inactiveBytes = keyedValue(stat, "total_inactive_file") ?? 0;
-      return {
-        cpuUsageNs: Number(usage),
-        memoryUsageBytes: usedBytes,
-        memoryWorkingSetBytes: Math.max(usedBytes - inactiveBytes, 0),
-        memoryRssBytes: keyedValue(stat, "total_rss") ?? 0,
-        pageFaults: keyedValue(stat, "total_pgfault"),
-        majorPageFaults: keyedValue(stat, "total_pgmajfault"),
-      };
-    },
-
+    stats: (cgroup, detail) =>
+      usageV1(
+        { cpuacct: at("cpuacct", cgroup), memory: at("memory", cgroup), pids: at("pids", cgroup) },
+        detail,
+      ),
     oomKilled(cgroup) {
       return (keyedValue(readCgroupFile(`${at("memory", cgroup)}/memory.oom_control`), "oom_kill") ?? 0) > 0;
     },
@@ -236,6 +234,10 @@ export function createV1Driver(options: {
     },
   };
 }
+
+/** It names sizes, and may have none of each. */
+const hasNoHugepages = ({ hugepages }: LinuxResources) =>
+  hugepages?.every(({ limitBytes }) => limitBytes === 0) ?? false;
 
 function allowDevices(path: string, rules: readonly DeviceRule[]): void {
   writeCgroupFile(`${path}/devices.deny`, "a");

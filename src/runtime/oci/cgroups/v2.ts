@@ -20,12 +20,20 @@ import {
   removeIfEmpty,
   writeCgroupFile,
 } from "./files.ts";
-import { cpuWeight, ociResources, writesV2 } from "./resources.ts";
+import { launchedIn } from "./launch.ts";
+import { cpuWeight, ociResources, withoutHugepages, writesV2 } from "./resources.ts";
+import { usageV2 } from "./stats.ts";
 
 /** What a pod may be limited by; the kubelet asks for the same. */
 const wantedControllers = ["cpu", "cpuset", "hugetlb", "io", "memory", "pids"];
 
 const sharesPerCpu = 1024;
+
+const runtimeArgs = {
+  crun: ["--cgroup-manager=cgroupfs"],
+  runc: [],
+  runsc: ["--ignore-cgroups"],
+} as const satisfies Record<RuntimeKind, readonly string[]>;
 
 /**
  * cgroup v2 alone: the runtime makes a container's cgroup, limits it and loads the device filter; the agent makes
@@ -41,6 +49,14 @@ export function createV2Driver(options: {
 }): CgroupDriver {
   const { mount, root, runtime, deviceFilter, clock } = options;
   const at = (cgroup: string) => `${mount}/${cgroup}`;
+  /** gVisor knows nothing of the host's cgroups: the agent sees to them. */
+  const isManaged = runtime !== "runsc";
+
+  /** A runtime fails on limits whose controller the kernel lacks. */
+  const known = (resources: LinuxResources): LinuxResources => {
+    const controllers = (readCgroupFile(`${mount}/cgroup.controllers`) ?? "").trim().split(" ");
+    return controllers.includes("hugetlb") ? resources : withoutHugepages(resources);
+  };
 
   /** Hands every wanted controller down to the children of `path`. */
   const enableControllers = (path: string) => {
@@ -68,7 +84,7 @@ export function createV2Driver(options: {
 
   return {
     version: "v2",
-    runtimeArgs: runtime === "crun" ? ["--cgroup-manager=cgroupfs"] : [],
+    runtimeArgs: runtimeArgs[runtime],
 
     createPod(cgroup, resources) {
       let path = mount;
@@ -81,20 +97,27 @@ export function createV2Driver(options: {
       if (resources) apply(cgroup, resources);
     },
 
-    createContainer() {},
+    createContainer(cgroup, { resources }) {
+      if (isManaged) return;
+      makeCgroup(at(cgroup));
+      apply(cgroup, resources);
+    },
 
     spec(cgroup, { resources, devices }: ContainerCgroup, access) {
       return {
         cgroupsPath: `/${cgroup}`,
-        resources: { ...ociResources(resources), ...(deviceFilter && { devices: ociDeviceRules(devices) }) },
+        resources: {
+          ...ociResources(known(resources)),
+          ...(deviceFilter && { devices: ociDeviceRules(devices) }),
+        },
         mounts: [cgroupMount(access)],
         namespace: true,
       };
     },
 
-    launcher: () => [],
-    execLauncher: () => [],
-    execRuntimeArgs: (name) => [`--cgroup=${name}`],
+    launcher: (cgroup) => (isManaged ? [] : launchedIn([`${at(cgroup)}/cgroup.procs`])),
+    execLauncher: (cgroup, name) => (isManaged ? [] : launchedIn([`${at(cgroup)}/${name}/cgroup.procs`])),
+    execRuntimeArgs: (name) => (isManaged ? [`--cgroup=${name}`] : []),
     prepareExec(cgroup, name) {
       makeCgroup(`${at(cgroup)}/${name}`);
     },
@@ -107,22 +130,7 @@ export function createV2Driver(options: {
 
     update: apply,
 
-    async stats(cgroup) {
-      const cpu = readCgroupFile(`${at(cgroup)}/cpu.stat`);
-      if (cpu === undefined) return undefined;
-      const stat = readCgroupFile(`${at(cgroup)}/memory.stat`);
-      const usedBytes = Number(readCgroupFile(`${at(cgroup)}/memory.current`) ?? 0);
-      const inactiveBytes = keyedValue(stat, "inactive_file") ?? 0;
-      return {
-        cpuUsageNs: (keyedValue(cpu, "usage_usec") ?? 0) * 1000,
-        memoryUsageBytes: usedBytes,
-        memoryWorkingSetBytes: Math.max(usedBytes - inactiveBytes, 0),
-        memoryRssBytes: keyedValue(stat, "anon") ?? 0,
-        pageFaults: keyedValue(stat, "pgfault"),
-        majorPageFaults: keyedValue(stat, "pgmajfault"),
-      };
-    },
-
+    stats: (cgroup, detail) => usageV2(at(cgroup), detail),
     oomKilled(cgroup) {
       return (keyedValue(readCgroupFile(`${at(cgroup)}/memory.events`), "oom_kill") ?? 0) > 0;
     },

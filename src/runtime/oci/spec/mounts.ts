@@ -7,13 +7,13 @@ export interface MountInput {
   shmPath: string;
   resolvConfPath: string;
   cgroup: readonly OciMount[];
-  /** Directory that stands for the image of an image volume, by image id. */
-  imageRoots: ReadonlyMap<string, string>;
+  /** What is mounted for each mount of an image volume. */
+  imageSources: ReadonlyMap<Mount, string>;
 }
 
 /** What is mounted in a container: the kernel's filesystems first, then the pod's mounts, outer before inner. */
 export function containerMounts(input: MountInput): OciMount[] {
-  const wanted = input.mounts.map((mount) => podMount(mount, input.imageRoots));
+  const wanted = input.mounts.map((mount) => podMount(mount, input.imageSources));
   const taken = new Set(wanted.map((mount) => normalized(mount.destination)));
   const hidesCgroups = taken.has("/sys/fs/cgroup") || taken.has("/sys");
   const defaults = defaultMounts(input).filter(
@@ -65,11 +65,11 @@ const propagationOption = {
   bidirectional: "rshared",
 } as const;
 
-function podMount(mount: Mount, imageRoots: ReadonlyMap<string, string>): OciMount {
+function podMount(mount: Mount, imageSources: ReadonlyMap<Mount, string>): OciMount {
   if (!mount.containerPath.startsWith("/")) {
     throw new RuntimeError("CreateContainerError", `mount path "${mount.containerPath}" is not absolute`);
   }
-  const source = mount.imageId ? imageRoots.get(mount.imageId) : mount.hostPath;
+  const source = mount.imageId ? imageSources.get(mount) : mount.hostPath;
   if (!source) {
     throw new RuntimeError("CreateContainerError", `nothing to mount on "${mount.containerPath}"`);
   }
@@ -85,6 +85,8 @@ function podMount(mount: Mount, imageRoots: ReadonlyMap<string, string>): OciMou
     "rbind",
     propagationOption[mount.propagation],
     access,
+    // As the API says of them: data, and nothing to run from.
+    ...(mount.imageId === undefined ? [] : ["noexec"]),
   ]);
 }
 

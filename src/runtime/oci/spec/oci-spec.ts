@@ -9,6 +9,8 @@ export interface OciSpec {
   mounts: OciMount[];
   linux: {
     namespaces: { type: string; path?: string }[];
+    uidMappings?: OciIdMapping[];
+    gidMappings?: OciIdMapping[];
     cgroupsPath?: string;
     resources?: Record<string, unknown>;
     devices?: OciDevice[];
@@ -17,6 +19,12 @@ export interface OciSpec {
     readonlyPaths?: string[];
     rootfsPropagation?: string;
   };
+}
+
+export interface OciIdMapping {
+  containerID: number;
+  hostID: number;
+  size: number;
 }
 
 export interface OciProcess {

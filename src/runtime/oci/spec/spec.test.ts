@@ -3,6 +3,7 @@ import { test } from "node:test";
 import type {
   ContainerConfig,
   ImageConfig,
+  Mount,
   PodSandboxConfig,
   RuntimeError,
   SecurityContext,
@@ -149,7 +150,7 @@ const noMounts = {
   shmPath: "/run/shm",
   resolvConfPath: "/run/resolv.conf",
   cgroup: [{ destination: "/sys/fs/cgroup", type: "tmpfs", source: "tmpfs", options: [] }],
-  imageRoots: new Map([["sha256:data", "/images/data"]]),
+  imageSources: new Map<Mount, string>(),
 };
 const mount = (containerPath: string, changes: object = {}) => ({
   ...{ containerPath, hostPath: "/host", readOnly: false, propagation: "private" as const },
@@ -182,7 +183,14 @@ test("mount options say access and propagation", () => {
     "rprivate",
     "rro",
   ]);
-  assert.deepEqual(options({ imageId: "sha256:data", hostPath: "" }).source, "/images/data");
+  const image = mount("/x", { imageId: "sha256:data", hostPath: "", readOnly: true });
+  const mounted = containerMounts({
+    ...noMounts,
+    mounts: [image],
+    imageSources: new Map([[image, "/images/data"]]),
+  }).at(-1)!;
+  assert.equal(mounted.source, "/images/data");
+  assert.deepEqual(mounted.options, ["rbind", "rprivate", "ro", "noexec"]);
   assert.throws(() => options({ recursiveReadOnly: true }), /needs readOnly/);
   assert.throws(() => containerMounts({ ...noMounts, mounts: [mount("relative")] }), /not absolute/);
 });
@@ -253,7 +261,7 @@ function input(
       resolvConfPath: "/rc",
     },
     cgroup: { mounts: [], namespace: true, cgroupsPath: "/x/y" },
-    ...{ devices: [], imageRoots: new Map() },
+    ...{ devices: [], imageSources: new Map() },
   };
 }
 
@@ -283,12 +291,9 @@ test("what the host cannot give is clamped or refused", () => {
       (error: RuntimeError) => message.test(error.message),
     );
   refused({ security: { apparmorProfile: "strict" } }, /AppArmor/);
-  refused({ security: { selinux: { level: "s0:c1" } } }, /SELinux/);
-  refused(
-    {
-      linux: { namespaces: { network: "pod", ipc: "pod", pid: "container", user: { hostId: 1, length: 1 } } },
-    },
-    /user names/,
+  assert.equal(
+    buildSpec(input({ security: { selinux: { level: "s0:c1" } } })).process.selinuxLabel,
+    undefined,
   );
   const labelled = buildSpec(input({ security: { selinux: { level: "s0:c1" } }, host: { selinux: true } }));
   assert.equal(labelled.process.selinuxLabel, "system_u:system_r:container_t:s0:c1");

@@ -1,13 +1,14 @@
 import {
   type ContainerConfig,
   type ImageConfig,
+  type Mount,
   type PodSandboxConfig,
   RuntimeError,
 } from "../../contract.ts";
 import type { CgroupSpec } from "../cgroups/driver.ts";
 import { containerCapabilities } from "./capabilities.ts";
 import { containerMounts, rootfsPropagation } from "./mounts.ts";
-import type { OciDevice, OciSpec } from "./oci-spec.ts";
+import type { OciDevice, OciIdMapping, OciSpec } from "./oci-spec.ts";
 import { commandLine, environment, workingDirectory } from "./process.ts";
 import { type OciSeccomp, seccompFilter } from "./seccomp.ts";
 import type { ResolvedUser } from "./user.ts";
@@ -33,11 +34,15 @@ export interface SpecInput {
   rootfsPath: string;
   /** Paths of the pod's namespaces; one that is absent is the host's. */
   namespaces: { network?: string; ipc?: string; uts?: string; pid?: string };
+  /** The pod's own users: the file of their namespace, and the host's ids that they are. */
+  users?: { path: string; range: { hostId: number; length: number } };
   shmPath: string;
   resolvConfPath: string;
   cgroup: CgroupSpec;
   devices: readonly OciDevice[];
-  imageRoots: ReadonlyMap<string, string>;
+  imageSources: ReadonlyMap<Mount, string>;
+  /** Where the runtime is to set it, as it is no part of the namespaces. */
+  hostname?: string;
   /** The file behind a Localhost seccomp profile. */
   localhostSeccomp?: OciSeccomp;
 }
@@ -103,19 +108,22 @@ export function buildSpec(input: SpecInput): OciSpec {
         oomScoreAdj: Math.min(Math.max(oomScoreAdj, host.oomScoreAdjMin), oomScoreAdjMax),
       }),
       ...(security.apparmorProfile && host.apparmor && { apparmorProfile: security.apparmorProfile }),
-      ...(security.selinux && { selinuxLabel: selinuxLabel(security.selinux) }),
+      // As every engine does: a label means nothing to a kernel without SELinux.
+      ...(security.selinux && host.selinux && { selinuxLabel: selinuxLabel(security.selinux) }),
     },
     root: { path: input.rootfsPath, readonly: security.readOnlyRootfs },
+    ...(input.hostname && { hostname: input.hostname }),
     mounts: containerMounts({
       mounts: config.mounts,
       privileged: security.privileged,
       shmPath: input.shmPath,
       resolvConfPath: input.resolvConfPath,
       cgroup: input.cgroup.mounts,
-      imageRoots: input.imageRoots,
+      imageSources: input.imageSources,
     }),
     linux: {
       namespaces: namespaces(input),
+      ...(input.users && { uidMappings: idMappings(input.users), gidMappings: idMappings(input.users) }),
       ...(input.cgroup.cgroupsPath && { cgroupsPath: input.cgroup.cgroupsPath }),
       ...(input.cgroup.resources && { resources: input.cgroup.resources }),
       ...(input.devices.length > 0 && { devices: [...input.devices] }),
@@ -127,8 +135,18 @@ export function buildSpec(input: SpecInput): OciSpec {
   };
 }
 
-function namespaces({ namespaces: paths, sandbox, cgroup }: SpecInput): OciSpec["linux"]["namespaces"] {
+function idMappings({ range }: NonNullable<SpecInput["users"]>): OciIdMapping[] {
+  return [{ containerID: 0, hostID: range.hostId, size: range.length }];
+}
+
+function namespaces({
+  namespaces: paths,
+  sandbox,
+  cgroup,
+  users,
+}: SpecInput): OciSpec["linux"]["namespaces"] {
   const list: OciSpec["linux"]["namespaces"] = [{ type: "mount" }];
+  if (users) list.push({ type: "user", path: users.path });
   switch (sandbox.linux.namespaces.pid) {
     case "container":
       list.push({ type: "pid", ...(paths.pid && { path: paths.pid }) });
@@ -146,26 +164,14 @@ function namespaces({ namespaces: paths, sandbox, cgroup }: SpecInput): OciSpec[
   return list;
 }
 
-function refuseWhatTheHostLacks({ config, host, sandbox }: SpecInput): void {
-  const { apparmorProfile, selinux } = config.linux.security;
+function refuseWhatTheHostLacks({ config, host }: SpecInput): void {
+  const { apparmorProfile } = config.linux.security;
   const confined =
     apparmorProfile && apparmorProfile !== "unconfined" && apparmorProfile !== "runtime/default";
   if (confined && !host.apparmor) {
     throw new RuntimeError(
       "CreateContainerError",
       `AppArmor profile "${apparmorProfile}" was asked for, but this kernel has AppArmor off`,
-    );
-  }
-  if (selinux && Object.values(selinux).some(Boolean) && !host.selinux) {
-    throw new RuntimeError(
-      "CreateContainerError",
-      "SELinux options were asked for, but this kernel has SELinux off",
-    );
-  }
-  if (sandbox.linux.namespaces.user) {
-    throw new RuntimeError(
-      "Unsupported",
-      "user namespaces (hostUsers: false) are not supported by this engine yet",
     );
   }
 }

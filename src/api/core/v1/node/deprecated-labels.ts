@@ -1,3 +1,5 @@
+import type { corev1 } from "../../../types/index.ts";
+
 const deprecated: ReadonlyMap<string, string> = new Map([
   ["beta.kubernetes.io/arch", 'deprecated since v1.14; use "kubernetes.io/arch" instead'],
   ["beta.kubernetes.io/os", 'deprecated since v1.14; use "kubernetes.io/os" instead'],
@@ -23,3 +25,10 @@ const deprecated: ReadonlyMap<string, string> = new Map([
 
 /** What to say to someone who selects nodes by a label that is on its way out. */
 export const deprecatedNodeLabel = (key: string): string | undefined => deprecated.get(key);
+
+export function termWarnings({ matchExpressions = [] }: corev1.NodeSelectorTerm, path: string): string[] {
+  return matchExpressions.flatMap(({ key }, i) => {
+    const message = deprecatedNodeLabel(key);
+    return message ? [`${path}.matchExpressions[${i}].key: ${key} is ${message}`] : [];
+  });
+}

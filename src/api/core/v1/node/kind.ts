@@ -18,6 +18,7 @@ export const node: Kind<corev1.Node> = {
   scope: "Cluster",
   schema: "core/v1.Node",
   hasStatus: true,
+  subresources: ["proxy"],
   columns: [
     nameColumn,
     column<corev1.Node>("Status", "string", "Whether pods run on it, and may be bound to it.", statusOf),

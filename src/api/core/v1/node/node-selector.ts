@@ -41,11 +41,21 @@ function matches(requirement: corev1.NodeSelectorRequirement, value: string | un
       return value === undefined;
     case "Gt":
     case "Lt": {
-      if (value === undefined || !/^-?\d+$/.test(value)) return false;
-      const [have, limit] = [BigInt(value), BigInt(values[0]!)];
+      const [have, limit] = [integerOf(value), integerOf(values[0])];
+      // What is no number is neither more nor less; validation lets it pass.
+      if (have === undefined || limit === undefined) return false;
       return requirement.operator === "Gt" ? have > limit : have < limit;
     }
     default:
       return false;
   }
+}
+
+const int64Max = 2n ** 63n - 1n;
+
+/** As Go's `ParseInt`: of 64 bits. */
+function integerOf(text: string | undefined): bigint | undefined {
+  if (text === undefined || !/^[+-]?\d+$/.test(text)) return undefined;
+  const value = BigInt(text.replace("+", ""));
+  return value > int64Max || value < -int64Max - 1n ? undefined : value;
 }

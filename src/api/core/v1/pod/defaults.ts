@@ -12,6 +12,8 @@ const terminationGracePeriodDefaultS = 30;
 
 /** Defaults of a spec, in a Pod as in a template. */
 export function defaultPodSpec(spec: corev1.PodSpec): void {
+  // Whoever reads on counts on a list; that an empty one is wrong is for the validation to say.
+  spec.containers ??= [];
   spec.dnsPolicy ||= "ClusterFirst";
   spec.restartPolicy ||= "Always";
   spec.securityContext ??= {};
@@ -34,6 +36,8 @@ export function defaultPod(pod: corev1.Pod): void {
   for (const container of spec.initContainers ?? []) defaultRequests(container.resources);
   defaultPodLevelResources(spec);
   spec.enableServiceLinks ??= true;
+  // Of pods only: a template keeps what it says.
+  if (spec.terminationGracePeriodSeconds! < 0) spec.terminationGracePeriodSeconds = 1;
   if (spec.hostNetwork) {
     defaultHostPorts(spec.containers);
     defaultHostPorts(spec.initContainers);

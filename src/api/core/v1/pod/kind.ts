@@ -17,7 +17,17 @@ export const pod: Kind<corev1.Pod> = {
   strategy: podStrategy,
   columns: podColumns,
   hasStatus: true,
-  subresources: ["attach", "binding", "ephemeralcontainers", "eviction", "exec", "log", "portforward"],
+  subresources: [
+    "attach",
+    "binding",
+    "ephemeralcontainers",
+    "eviction",
+    "exec",
+    "log",
+    "portforward",
+    "proxy",
+    "resize",
+  ],
   selectableFields: ({ spec, status }) => ({
     "spec.nodeName": spec?.nodeName ?? "",
     "spec.restartPolicy": spec?.restartPolicy ?? "",

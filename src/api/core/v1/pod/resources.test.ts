@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { corev1 } from "../../../index.ts";
 import { computeQosClass } from "./qos.ts";
-import { podLimits, podRequests } from "./resources.ts";
+import { podLimits, podRequestAmountsInUse, podRequests } from "./resources.ts";
 
 type List = Record<string, string>;
 const container = (requests: List | undefined, limits?: List, rest: object = {}): corev1.Container => ({
@@ -54,6 +54,34 @@ test("in a pod's limits, overhead counts where there is a limit", () => {
     podLimits({ overhead: { cpu: "1", memory: "1Gi" }, containers: [container(undefined, cpu("1"))] }),
     { cpu: "2" },
   );
+});
+
+test("while it is resized a pod takes the most of what it asks for, was given and has", () => {
+  const pod = (asked: string, given: string, has: string, reason?: string): corev1.Pod => ({
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name: "p" },
+    spec: { containers: [{ ...container(cpu(asked)), name: "c" }] },
+    status: {
+      ...(reason && { conditions: [{ type: "PodResizePending", status: "True", reason }] }),
+      containerStatuses: [
+        {
+          name: "c",
+          ready: true,
+          restartCount: 0,
+          image: "i",
+          imageID: "",
+          allocatedResources: cpu(given),
+          resources: { requests: cpu(has) },
+        },
+      ],
+    },
+  });
+  const inUse = (...given: Parameters<typeof pod>) => podRequestAmountsInUse(pod(...given)).cpu!.toString();
+  assert.equal(inUse("3", "1", "1", "Deferred"), "3");
+  assert.equal(inUse("1", "1", "2"), "2");
+  assert.equal(inUse("1", "2", "1"), "2");
+  assert.equal(inUse("3", "1", "1", "Infeasible"), "1");
 });
 
 const full = { cpu: "1", memory: "1Gi" };

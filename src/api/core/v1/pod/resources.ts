@@ -38,6 +38,41 @@ export function podRequestAmounts(spec: corev1.PodSpec): ResourceAmounts {
   return amounts;
 }
 
+/**
+ * What a pod takes of its node: while it is being resized the most of what it asks for, what it was given and what it
+ * has, so that nobody is promised what is not free yet. As `PodRequests` with `UseStatusResources`.
+ */
+export function podRequestAmountsInUse(pod: corev1.Pod): ResourceAmounts {
+  const { status } = pod;
+  const spec = pod.spec!;
+  const statuses = [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])];
+  if (!statuses.some(({ resources }) => resources)) return podRequestAmounts(spec);
+  const isInfeasible = status!.conditions?.some(
+    ({ type, reason }) => type === "PodResizePending" && reason === "Infeasible",
+  );
+  const inUse = (asked: ResourceList, has: ResourceList, given: ResourceList): ResourceList => {
+    const most: ResourceAmounts = {};
+    for (const list of isInfeasible ? [has, given] : [asked, has, given]) {
+      for (const name in list) raiseAll(most, { [name]: quantityOf(list[name]!) });
+    }
+    return written(most);
+  };
+  const amounts = aggregate(spec, (container) => {
+    const asked = container.resources?.requests;
+    const seen = statuses.find(({ name }) => name === container.name);
+    const mayChange = isSidecar(container) || !spec.initContainers?.includes(container);
+    return seen?.resources && mayChange
+      ? inUse(asked, seen.resources.requests, seen.allocatedResources)
+      : asked;
+  });
+  const own = spec.resources?.requests;
+  const ofPod =
+    own && status!.resources ? inUse(own, status!.resources.requests, status!.allocatedResources) : own;
+  overrideByPod(amounts, ofPod && Object.fromEntries(Object.entries(ofPod).filter(([name]) => name in own!)));
+  for (const name in spec.overhead) addAmount(amounts, name, quantityOf(spec.overhead[name]!));
+  return amounts;
+}
+
 /** As {@link podLimits}, to calculate with. */
 export function podLimitAmounts(spec: corev1.PodSpec): ResourceAmounts {
   const amounts = containerLimits(spec);

@@ -6,13 +6,13 @@ import { podStrategy } from "./strategy.ts";
 test("a new pod is Pending, whatever its writer says, and has its QoS class", () => {
   const pod = decodedPod({ containers: [{ name: "c", image: "i", resources: { requests: { cpu: "1" } } }] });
   pod.status = { phase: "Running", podIP: "10.0.0.1" };
-  podStrategy.prepareForCreate!(pod);
+  podStrategy.prepareForCreate!(pod, 0);
   assert.deepEqual(pod.status, { phase: "Pending", qosClass: "Burstable" });
 });
 
 test("a new pod with gates says that it is not scheduled", () => {
   const pod = decodedPod({ schedulingGates: [{ name: "wait" }] });
-  podStrategy.prepareForCreate!(pod);
+  podStrategy.prepareForCreate!(pod, 0);
   assert.deepEqual(pod.status!.conditions, [
     {
       type: "PodScheduled",
@@ -32,7 +32,7 @@ test("matchLabelKeys become requirements on the pod's own labels", () => {
     matchLabelKeys: ["app", "gone"],
   };
   const pod = decodedPod({ topologySpreadConstraints: [constraint] }, { labels: { app: "web" } });
-  podStrategy.prepareForCreate!(pod);
+  podStrategy.prepareForCreate!(pod, 0);
   assert.deepEqual(pod.spec!.topologySpreadConstraints![0]!.labelSelector, {
     matchExpressions: [{ key: "app", operator: "In", values: ["web"] }],
   });
@@ -70,7 +70,7 @@ test("a status report may leave out the QoS class and observed generations", () 
   };
   const pod = decodedPod();
   pod.status = { phase: "Running", conditions: [{ type: "Ready", status: "False" }] };
-  podStrategy.prepareForStatusUpdate!(pod, old);
+  podStrategy.prepareForStatusUpdate!(pod, old, 0);
   assert.deepEqual(pod.status, {
     phase: "Running",
     qosClass: "BestEffort",

@@ -6,6 +6,7 @@ import { defaultPod } from "./defaults.ts";
 import { ephemeralContainersStrategy } from "./ephemeral-containers.ts";
 import { applyLabelKeys } from "./label-keys.ts";
 import { computeQosClass } from "./qos.ts";
+import { resizeStrategy } from "./resize.ts";
 import { unsupportedInPod } from "./unsupported.ts";
 import { validateNewPod, validatePod } from "./validation/pod.ts";
 import { validatePodStatusUpdate } from "./validation/status.ts";
@@ -39,7 +40,7 @@ export const podStrategy: Strategy<corev1.Pod> = {
     keepObservedGenerations(pod.status, old.status);
   },
   validateStatusUpdate: validatePodStatusUpdate,
-  parts: { ephemeralcontainers: ephemeralContainersStrategy },
+  parts: { ephemeralcontainers: ephemeralContainersStrategy, resize: resizeStrategy },
   gracePeriodS(pod, requestedS) {
     // Nothing runs that would have to be given time.
     if (!pod.spec!.nodeName || isPodTerminal(pod)) return 0;

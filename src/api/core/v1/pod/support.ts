@@ -49,7 +49,6 @@ const container = (
 ): PodFeature => ({ field: `spec.containers[*].${at}`, support, text, of: "container", at, isUsed });
 
 const noSuchMount = (what: string) => `nodes of this cluster cannot mount ${what}`;
-const noClaims = "persistent volume claims are not served yet";
 const noDevices = "dynamic resource allocation is not served yet";
 
 /** The published table. */
@@ -65,11 +64,14 @@ export const podFeatures: readonly PodFeature[] = [
     "spec.ephemeralContainers",
     "spec.ephemeralContainers[*].targetContainerName",
     "spec.overhead",
+    "spec.runtimeClassName",
   ),
-  spec("rejected", "runtimeClassName", "runtime classes are not served yet", ({ runtimeClassName }) =>
-    Boolean(runtimeClassName),
+  spec(
+    "warned",
+    "os",
+    "there are no Windows nodes; the node that is to run the pod fails it with PodOSNotSupported",
+    ({ os }) => os?.name === "windows",
   ),
-  spec("rejected", "os", "there are no Windows nodes", ({ os }) => os?.name === "windows"),
   spec("warned", "schedulingGroup", "gang scheduling is not done; the pod is scheduled by itself"),
 
   // Containers
@@ -94,48 +96,32 @@ export const podFeatures: readonly PodFeature[] = [
     "spec.containers[*].lifecycle.stopSignal",
     "spec.containers[*].restartPolicy",
     "spec.containers[*].restartPolicyRules",
+    "spec.containers[*].resizePolicy",
     "spec.readinessGates",
     "spec.enableServiceLinks",
-  ),
-  container(
-    "rejected",
-    "restartPolicyRules",
-    "restarting all of a pod's containers (RestartAllContainers) is not done yet",
-    (each) =>
-      "restartPolicyRules" in each &&
-      (each.restartPolicyRules?.some(({ action }) => action === "RestartAllContainers") ?? false),
-  ),
-  container("warned", "resizePolicy", "resources cannot be changed in place yet", ({ resizePolicy }) =>
-    isSet(resizePolicy),
   ),
 
   // Volumes
   ...works(
     "spec.volumes[*].emptyDir",
+    "spec.volumes[*].emptyDir.sizeLimit",
     "spec.volumes[*].hostPath",
     "spec.volumes[*].configMap",
     "spec.volumes[*].secret",
     "spec.volumes[*].downwardAPI",
     "spec.volumes[*].projected",
+    "spec.volumes[*].persistentVolumeClaim",
+    "spec.volumes[*].ephemeral",
+    "spec.volumes[*].nfs",
+    "spec.volumes[*].image",
+    "spec.volumes[*].csi",
     "spec.containers[*].volumeMounts",
+    "spec.containers[*].volumeDevices",
     "spec.containers[*].volumeMounts[*].subPath",
     "spec.containers[*].volumeMounts[*].subPathExpr",
     "spec.containers[*].volumeMounts[*].mountPropagation",
     "spec.containers[*].volumeMounts[*].recursiveReadOnly",
   ),
-  {
-    field: "spec.volumes[*].emptyDir.sizeLimit",
-    support: "warned",
-    text: "the limit is not enforced on disk, only in memory (`medium: Memory`)",
-    of: "volume",
-    at: "emptyDir.sizeLimit",
-    isUsed: ({ emptyDir }) => emptyDir?.sizeLimit !== undefined && emptyDir.medium !== "Memory",
-  },
-  volume("persistentVolumeClaim", noClaims),
-  volume("ephemeral", noClaims),
-  volume("csi", "CSI drivers are not served yet"),
-  volume("image", "volumes of images are not mounted yet"),
-  volume("nfs", noSuchMount("NFS")),
   volume("iscsi", noSuchMount("iSCSI")),
   volume("fc", noSuchMount("Fibre Channel")),
   volume("flexVolume", noSuchMount("FlexVolumes")),
@@ -158,7 +144,7 @@ export const podFeatures: readonly PodFeature[] = [
   {
     field: "spec.volumes[*].projected.sources[*].clusterTrustBundle",
     support: "rejected",
-    text: "cluster trust bundles are not served yet",
+    text: "cluster trust bundles are beta and off in Kubernetes v1.36, and not served here",
     of: "volume",
     at: "projected.sources",
     isUsed: ({ projected }) => projected?.sources?.some((source) => source.clusterTrustBundle) ?? false,
@@ -166,12 +152,11 @@ export const podFeatures: readonly PodFeature[] = [
   {
     field: "spec.volumes[*].projected.sources[*].podCertificate",
     support: "rejected",
-    text: "pod certificates are not served yet",
+    text: "pod certificates are beta and off in Kubernetes v1.36, and not served here",
     of: "volume",
     at: "projected.sources",
     isUsed: ({ projected }) => projected?.sources?.some((source) => source.podCertificate) ?? false,
   },
-  container("rejected", "volumeDevices", noClaims, ({ volumeDevices }) => isSet(volumeDevices)),
 
   // Networking and DNS
   ...works(
@@ -191,6 +176,7 @@ export const podFeatures: readonly PodFeature[] = [
 
   // Security
   ...works(
+    "spec.hostUsers",
     "spec.serviceAccountName",
     "spec.automountServiceAccountToken",
     "spec.securityContext.runAsUser",
@@ -205,11 +191,11 @@ export const podFeatures: readonly PodFeature[] = [
     "spec.securityContext.appArmorProfile",
     "spec.securityContext.seLinuxOptions",
     "spec.containers[*].securityContext.privileged",
+    "spec.containers[*].securityContext.procMount",
     "spec.containers[*].securityContext.capabilities",
     "spec.containers[*].securityContext.readOnlyRootFilesystem",
     "spec.containers[*].securityContext.allowPrivilegeEscalation",
   ),
-  spec("rejected", "hostUsers", "user namespaces are not made yet", ({ hostUsers }) => hostUsers === false),
   {
     field: "spec.securityContext.windowsOptions",
     support: "warned",
@@ -230,14 +216,9 @@ export const podFeatures: readonly PodFeature[] = [
     "spec.resources",
     "spec.containers[*].resources.limits.cpu",
     "spec.containers[*].resources.limits.memory",
+    "spec.containers[*].resources.limits[ephemeral-storage]",
     "spec.containers[*].resources.limits[hugepages-*]",
     "spec.containers[*].resources.requests",
-  ),
-  container(
-    "warned",
-    "resources.limits[ephemeral-storage]",
-    "the limit is not enforced",
-    ({ resources }) => resources?.limits?.["ephemeral-storage"] !== undefined,
   ),
   container("rejected", "resources.claims", noDevices, ({ resources }) => isSet(resources?.claims)),
   spec("rejected", "resourceClaims", noDevices),
@@ -249,22 +230,10 @@ export const podFeatures: readonly PodFeature[] = [
     "spec.schedulerName",
     "spec.tolerations",
     "spec.schedulingGates",
+    "spec.affinity",
     "spec.affinity.nodeAffinity",
-  ),
-  spec("warned", "affinity", "the scheduler does not consider affinity between pods yet", ({ affinity }) =>
-    Boolean(affinity?.podAffinity ?? affinity?.podAntiAffinity),
-  ),
-  spec("warned", "topologySpreadConstraints", "the scheduler does not spread pods yet"),
-  spec(
-    "warned",
-    "priorityClassName",
-    "pods are scheduled in the order of their priority, but none is preempted yet",
-    (value) => Boolean(value.priorityClassName),
+    "spec.topologySpreadConstraints",
+    "spec.priorityClassName",
+    "spec.preemptionPolicy",
   ),
 ];
-
-/** Annotations that other implementations of Kubernetes' networks act on. */
-export const unsupportedAnnotations: ReadonlyMap<string, string> = new Map([
-  ["kubernetes.io/ingress-bandwidth", "bandwidth is not limited"],
-  ["kubernetes.io/egress-bandwidth", "bandwidth is not limited"],
-]);

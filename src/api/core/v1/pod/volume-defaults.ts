@@ -40,8 +40,13 @@ function defaultFieldRefs(files: corev1.DownwardAPIVolumeFile[] | undefined): vo
   for (const { fieldRef } of files ?? []) if (fieldRef) fieldRef.apiVersion ||= "v1";
 }
 
-/** Sources of other systems; kept as Kubernetes keeps them. */
-function defaultNetworkSource({ iscsi, rbd, azureDisk, scaleIO }: corev1.Volume): void {
+type DefaultedSource = "iscsi" | "rbd" | "azureDisk" | "scaleIO";
+type NetworkSources =
+  | Pick<corev1.Volume, DefaultedSource>
+  | Pick<corev1.PersistentVolumeSpec, DefaultedSource>;
+
+/** Sources of other systems; kept as Kubernetes keeps them. Persistent volumes have them alike. */
+export function defaultNetworkSource({ iscsi, rbd, azureDisk, scaleIO }: NetworkSources): void {
   if (iscsi) iscsi.iscsiInterface ||= "default";
   if (rbd) {
     rbd.pool ||= "rbd";

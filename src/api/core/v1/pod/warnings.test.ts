@@ -57,12 +57,6 @@ const cases: [what: string, spec: object, annotations: object, ...warnings: stri
     `spec.containers[0].resources.requests[memory]: fractional byte value "1500m" is invalid, must be an integer`,
   ],
   [
-    "a negative grace period",
-    { terminationGracePeriodSeconds: -1 },
-    {},
-    "spec.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and will be treated as 1",
-  ],
-  [
     "repeated aliases and secrets",
     {
       hostAliases: [{ ip: "1.1.1.1" }, { ip: "1.1.1.1" }],
@@ -110,13 +104,15 @@ const cases: [what: string, spec: object, annotations: object, ...warnings: stri
   ],
   [
     "what is not done here",
-    {
-      topologySpreadConstraints: [
-        { maxSkew: 1, topologyKey: "zone", whenUnsatisfiable: "ScheduleAnyway", labelSelector: {} },
-      ],
-    },
+    { schedulingGroup: { podGroupName: "group" } },
     {},
-    "spec.topologySpreadConstraints: the scheduler does not spread pods yet",
+    "spec.schedulingGroup: gang scheduling is not done; the pod is scheduled by itself",
+  ],
+  [
+    "what no node can do",
+    { os: { name: "windows" } },
+    {},
+    "spec.os: there are no Windows nodes; the node that is to run the pod fails it with PodOSNotSupported",
   ],
 ];
 

@@ -2,9 +2,8 @@ import { isDnsLabel, isLabelValue, type ObjectMeta } from "../../../../machinery
 import type { corev1 } from "../../../index.ts";
 import { quantityOf } from "../../../validation/quantities.ts";
 import { addressWarnings } from "../../../validation/values.ts";
-import { deprecatedNodeLabel } from "../node/deprecated-labels.ts";
+import { deprecatedNodeLabel, termWarnings } from "../node/deprecated-labels.ts";
 import { portWarnings } from "./port-warnings.ts";
-import { unsupportedAnnotations } from "./support.ts";
 import { unsupportedInPod } from "./unsupported.ts";
 import {
   appArmorAnnotation,
@@ -28,7 +27,11 @@ export function podWarnings(pod: corev1.Pod, old: corev1.Pod | undefined): strin
 }
 
 /** Of a workload whose pods carry its name, and of its template at `spec.template`. */
-export function templateWarnings(name: string | undefined, template: corev1.PodTemplateSpec): string[] {
+export function templateWarnings(
+  name: string | undefined,
+  template: corev1.PodTemplateSpec,
+  at = "spec.template",
+): string[] {
   const messages = name === undefined ? [] : isDnsLabel(name);
   const ofName =
     messages.length === 0
@@ -36,7 +39,7 @@ export function templateWarnings(name: string | undefined, template: corev1.PodT
       : [
           `metadata.name: this is used in Pod names and hostnames, which can result in surprising behavior; a DNS label is recommended: [${messages.join(" ")}]`,
         ];
-  return [...ofName, ...specWarnings(template.spec, template.metadata ?? {}, "spec.template.")];
+  return [...ofName, ...specWarnings(template.spec, template.metadata ?? {}, `${at}.`)];
 }
 
 const deprecatedAnnotations: Readonly<Record<string, string>> = {
@@ -54,8 +57,6 @@ function specWarnings(spec: corev1.PodSpec, { annotations }: ObjectMeta, prefix:
   for (const key in annotations) {
     if (deprecatedAnnotations[key])
       warnings.push(`${prefix}metadata.annotations[${key}]: ${deprecatedAnnotations[key]}`);
-    const unsupported = unsupportedAnnotations.get(key);
-    if (unsupported) warnings.push(`${prefix}metadata.annotations[${key}]: ${unsupported}`);
   }
   warnings.push(...volumeWarnings(spec.volumes ?? [], `${path}.volumes`));
   addRepetitionWarnings(warnings, spec, path);
@@ -94,15 +95,13 @@ function addNodeSelectionWarnings(warnings: string[], spec: corev1.PodSpec, path
   const affinity = spec.affinity?.nodeAffinity;
   const at = `${path}.affinity.nodeAffinity`;
   affinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms?.forEach((term, i) => {
-    addTermWarnings(
-      warnings,
-      term,
-      `${at}.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[${i}]`,
+    warnings.push(
+      ...termWarnings(term, `${at}.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[${i}]`),
     );
   });
   affinity?.preferredDuringSchedulingIgnoredDuringExecution?.forEach(({ preference }, i) => {
     const term = `${at}.preferredDuringSchedulingIgnoredDuringExecution[${i}].preference`;
-    addTermWarnings(warnings, preference, term);
+    if (preference) warnings.push(...termWarnings(preference, term));
     addValueWarnings(warnings, preference, term);
   });
   spec.topologySpreadConstraints?.forEach(({ topologyKey, labelSelector }, i) => {
@@ -114,13 +113,6 @@ function addNodeSelectionWarnings(warnings: string[], spec: corev1.PodSpec, path
 }
 
 const nullSelector = "a null labelSelector results in matching no pod";
-
-function addTermWarnings(warnings: string[], term: corev1.NodeSelectorTerm | undefined, path: string): void {
-  term?.matchExpressions?.forEach(({ key }, i) => {
-    const message = deprecatedNodeLabel(key);
-    if (message) warnings.push(`${path}.matchExpressions[${i}].key: ${key} is ${message}`);
-  });
-}
 
 function addValueWarnings(warnings: string[], term: corev1.NodeSelectorTerm | undefined, path: string): void {
   term?.matchExpressions?.forEach(({ values }, i) => {

@@ -29,19 +29,22 @@ export function validateAffinity(
 
 function validateNodeAffinity(errors: FieldErrors, affinity: corev1.NodeAffinity, path: string): void {
   const selector = affinity[required];
-  if (selector) {
-    const at = `${path}.${required}.nodeSelectorTerms`;
-    if (!selector.nodeSelectorTerms?.length)
-      errors.push(fieldRequired(at, "must have at least one node selector term"));
-    selector.nodeSelectorTerms?.forEach((term, i) => {
-      validateNodeSelectorTerm(errors, term, "strict", `${at}[${i}]`);
-    });
-  }
+  if (selector) validateNodeSelector(errors, selector, `${path}.${required}`);
   affinity[preferred]?.forEach(({ weight, preference }, i) => {
     const at = `${path}.${preferred}[${i}]`;
     validateWeight(errors, weight, `${at}.weight`);
     // A value that no label can have is a wish that is never met, not an error.
     if (preference) validateNodeSelectorTerm(errors, preference, "anyValue", `${at}.preference`);
+  });
+}
+
+/** Alternatives, of which there must be one. */
+export function validateNodeSelector(errors: FieldErrors, selector: corev1.NodeSelector, path: string): void {
+  const at = `${path}.nodeSelectorTerms`;
+  if (!selector.nodeSelectorTerms?.length)
+    errors.push(fieldRequired(at, "must have at least one node selector term"));
+  selector.nodeSelectorTerms?.forEach((term, i) => {
+    validateNodeSelectorTerm(errors, term, "strict", `${at}[${i}]`);
   });
 }
 

@@ -127,7 +127,9 @@ const iscsiNameFormats: Readonly<Record<string, RegExp>> = {
   eui: /^eui.([a-zA-Z0-9]{16})$/,
   naa: /^naa.([a-zA-Z0-9]{32})$/,
 };
-const initiatorLengthMax = 64;
+export const initiatorLengthMax = 64;
+
+export const isIscsiName = (name: string) => iscsiNameFormats[name.slice(0, 3)]?.test(name) === true;
 
 function validateIscsi(errors: FieldErrors, { name, iscsi }: corev1.Volume, path: string): void {
   const {

@@ -293,11 +293,10 @@ const cases: [what: string, spec: object, ...errors: string[]][] = [
     "spec.securityContext.windowsOptions: Forbidden: windows options cannot be set for a linux pod",
   ],
   [
-    "a Windows pod has no options for Linux, and no node here",
+    "a Windows pod has no options for Linux",
     { os: { name: "windows" }, securityContext: { runAsUser: 1 }, hostPID: true },
     "spec.securityContext.runAsUser: Forbidden: cannot be set for a windows pod",
     "spec.hostPID: Forbidden: cannot be set for a windows pod",
-    "spec.os: Forbidden: there are no Windows nodes",
   ],
   [
     "a hostname is overridden where the pod has one",

@@ -109,14 +109,14 @@ function isMultipleOfPage(name: string, amount: string): boolean {
   return quantityOf(amount).value() % (page / 1000) === 0;
 }
 
-function validateResourceName(errors: FieldErrors, name: string, path: string): void {
+export function validateResourceName(errors: FieldErrors, name: string, path: string): void {
   const messages = isQualifiedName(name);
   if (messages.length > 0) addInvalid(errors, name, messages, path);
   else if (!name.includes("/") && !isStandardResource(name))
     errors.push(fieldInvalid(path, name, "must be a standard resource type or fully qualified"));
 }
 
-function validateContainerResourceName(errors: FieldErrors, name: string, path: string): void {
+export function validateContainerResourceName(errors: FieldErrors, name: string, path: string): void {
   if (name === "cpu" || name === "memory") return;
   validateResourceName(errors, name, path);
   if (isContainerResource(name)) return;

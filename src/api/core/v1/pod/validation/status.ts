@@ -95,31 +95,40 @@ function restartRuleOf(
   spec: corev1.PodSpec,
 ): RestartRule {
   return (name, exitCode) => {
-    if (restartsAll(spec)) return true;
+    if (mayRestartAll(spec)) return true;
     const container = containers?.find((candidate) => candidate.name === name);
     return container !== undefined && shouldRestart(container, spec, exitCode);
   };
 }
-
-const restartsAll = (spec: corev1.PodSpec) =>
-  [...(spec.containers ?? []), ...(spec.initContainers ?? [])].some((container) =>
-    container.restartPolicyRules?.some(({ action }) => action === "RestartAllContainers"),
-  );
 
 /**
  * Whether a container that ended with `exitCode` is started again: by its own rules, then its own policy, then the
  * pod's. As `podutil.ContainerShouldRestart`.
  */
 export function shouldRestart(container: corev1.Container, spec: corev1.PodSpec, exitCode: number): boolean {
-  for (const { action, exitCodes } of container.restartPolicyRules ?? []) {
-    // Restarting all restarts this one.
-    if ((action !== "Restart" && action !== "RestartAllContainers") || !exitCodes) continue;
-    const isListed = exitCodes.values?.includes(exitCode) ?? false;
-    if (isListed === (exitCodes.operator === "In")) return true;
-  }
+  // Restarting all restarts this one.
+  if (matchingAction(container, exitCode) !== undefined) return true;
   if (isSidecar(container)) return true;
   const policy = container.restartPolicy ?? spec.restartPolicy;
   return policy === "Always" || (policy === "OnFailure" && exitCode !== 0);
+}
+
+/** Whether all of its pod's containers start anew when the container has ended with `exitCode`. */
+export const asksToRestartAll = (container: corev1.Container, exitCode: number): boolean =>
+  matchingAction(container, exitCode) === "RestartAllContainers";
+
+/** Whether some end of a container restarts all of the pod's. As `podutil.AllContainersCouldRestart`. */
+export const mayRestartAll = (spec: corev1.PodSpec): boolean =>
+  [...(spec.containers ?? []), ...(spec.initContainers ?? [])].some((container) =>
+    container.restartPolicyRules?.some(({ action }) => action === "RestartAllContainers"),
+  );
+
+/** What the first rule says that the exit code matches. As `podutil.FindMatchingContainerRestartRule`. */
+function matchingAction(container: corev1.Container, exitCode: number): string | undefined {
+  return container.restartPolicyRules?.find(({ exitCodes }) => {
+    const isListed = exitCodes?.values?.includes(exitCode) ?? false;
+    return exitCodes !== undefined && isListed === (exitCodes.operator === "In");
+  })?.action;
 }
 
 function validateNoResurrection(

@@ -9,7 +9,7 @@ import {
 import type { corev1 } from "../../../../index.ts";
 import { quantityOf } from "../../../../validation/quantities.ts";
 import { type FieldErrors, validateDnsLabel } from "../../../../validation/values.ts";
-import { validateClaimTemplate } from "./claim-template.ts";
+import { validateClaimTemplate } from "../../persistent-volume-claim/template.ts";
 import type { SpecContext } from "./context.ts";
 import { validatePullPolicy } from "./image.ts";
 import { validateCsi, validateNetworkSource } from "./network-volumes.ts";
@@ -176,7 +176,7 @@ const hostPathTypes = [
   "Socket",
 ];
 
-function validateHostPath(
+export function validateHostPath(
   errors: FieldErrors,
   { path: hostPath, type }: corev1.HostPathVolumeSource,
   path: string,

@@ -1,0 +1,5 @@
+export {
+  HostPathProvisioner,
+  type HostPathProvisionerOptions,
+  provisionerName,
+} from "./hostpath-provisioner.ts";
