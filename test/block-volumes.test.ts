@@ -66,7 +66,7 @@ test("a pod gets a raw block device, which keeps what is written to it, grows, a
   assert.deepEqual(loopsBelow(cluster.dataDir), [file]);
 
   // The agent goes, and the device stays the one it was.
-  process.kill(await cluster.pid(), "SIGKILL");
+  await cluster.kill();
   await cluster.up();
   assert.equal((await cluster.get("pvc", "raw")).status.capacity.storage, "16Mi");
   await cluster.kubectl([
@@ -96,7 +96,7 @@ test("a pod gets a raw block device, which keeps what is written to it, grows, a
   assert.match(await cluster.kubectl(["logs", "reads"]), /^kept/);
   await remove("pod/reads", "pvc/raw");
   await cluster.wait(`pv/${spec.volumeName}`, "delete");
-  assert.deepEqual(loopsBelow(cluster.dataDir), []);
+  await eventually("no loop device is left", async () => loopsBelow(cluster.dataDir).length === 0);
 });
 
 test("a local volume on a block device gets a file system, which pods share and the node unmounts with the last", async () => {

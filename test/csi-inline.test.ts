@@ -139,11 +139,11 @@ test("an fsGroup owns the volume where the driver leaves that to the node", asyn
 });
 
 test("a volume outlives a killed agent, and the next one takes it down with its pod", async () => {
-  process.kill(await cluster.pid(), "SIGKILL");
+  await cluster.kill();
   await cluster.up();
   assert.equal(await cluster.kubectl(["exec", "early", "--", "cat", "/data/file"]), "hello\n");
   const pod = await cluster.get("pod", "early");
-  process.kill(await cluster.pid(), "SIGKILL");
+  await cluster.kill();
   await cluster.up();
   await cluster.kubectl(["delete", "pod", "early", "told", "grouped"]);
   assert.deepEqual(mounts(), []);

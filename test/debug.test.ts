@@ -215,7 +215,7 @@ test("an ephemeral container outlives the agent, and one that has ended does not
     const status = await statusOf("crashed", "ends");
     return status?.state.terminated && status;
   });
-  process.kill(await cluster.pid(), "SIGKILL");
+  await cluster.kill();
   await cluster.up();
   await execIn("crashed", "stays", "true");
   assert.equal((await statusOf("crashed", "stays")).containerID, stays.containerID);

@@ -1,5 +1,14 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -15,6 +24,9 @@ test("on a full disk writes are refused and reads go on; with room again all is 
     const up = await peapod(["up", "--detach", "--data-dir", dir]);
     assert.equal(up.exitCode, 0, up.stderr);
     assert.equal((await kubectl("create", "configmap", "before")).exitCode, 0);
+    // The log's last page is full as well.
+    const log = join(dir, "peapod.log");
+    appendFileSync(log, "\n".repeat(4096 - (statSync(log).size % 4096)));
     await run("dd", ["if=/dev/zero", `of=${fill}`, "bs=64k"]);
 
     const big = join(tmpdir(), `peapod-full-${process.pid}`);
@@ -29,6 +41,9 @@ test("on a full disk writes are refused and reads go on; with room again all is 
       return (await kubectl("create", "configmap", "after", `--from-file=${big}`)).exitCode === 0;
     });
     rmSync(big);
+    await eventually("the log has what it could not write", async () =>
+      readFileSync(log, "utf8").includes("no space left for the store"),
+    );
     assert.match((await kubectl("get", "configmap", "during")).stderr, /not found/);
 
     assert.equal((await peapod(["down", "--purge", "--data-dir", dir])).exitCode, 0);

@@ -85,7 +85,7 @@ test("a mounted image is not removed, outlives the agent, and leaves nothing whe
   const removed = await peapod(["image", "rm", "kittens", "--data-dir", cluster.dataDir]);
   assert.notEqual(removed.exitCode, 0);
   assert.match(removed.stderr, /in use by a container/);
-  process.kill(await cluster.pid(), "SIGKILL");
+  await cluster.kill();
   await cluster.up();
   assert.equal(await sh("reads", "cat /whole/data.json"), "kitten.jpg\n");
   await cluster.kubectl(["delete", "pod", "--all"]);

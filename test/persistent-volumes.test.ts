@@ -319,7 +319,7 @@ test("pods with volumes survive the agent, and their volumes are taken down by t
   // Its claim is to go, which is nothing to a pod that has it.
   await cluster.kubectl(["delete", "pvc", "survives", "--wait=false"]);
   const uid = (await cluster.get("pod", "survivor")).metadata.uid;
-  process.kill(await cluster.pid(), "SIGKILL");
+  await cluster.kill();
   await cluster.up();
   await eventually(
     "it runs on",

@@ -166,7 +166,7 @@ test("a killed agent goes on with what it gave", { timeout: 120_000 }, async () 
   await run("kept", [container("c", both("20m", "32Mi"))]);
   assert.equal((await patch("kept", [{ name: "c", resources: both("40m", "64Mi") }])).exitCode, 0);
   await settled("kept");
-  process.kill(await cluster.pid(), "SIGKILL");
+  await cluster.kill();
   await cluster.up();
   assert.equal((await patch("kept", [{ name: "c", resources: both("60m", "64Mi") }])).exitCode, 0);
   const pod = await settled("kept");

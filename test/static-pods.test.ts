@@ -46,7 +46,7 @@ describe("static pods", { timeout: 240_000 }, () => {
     await cluster.kubectl(["get", "pod", name]);
     put("once.yaml", busyboxPod("once", "echo two; exec sleep 3600"));
     await eventually("it is another", logs("two\n"));
-    process.kill(await cluster.pid(), "SIGKILL");
+    await cluster.kill();
     drop("once.yaml");
     put("more.yaml", busyboxPod("more", "echo more; exec sleep 3600"));
     await cluster.up();

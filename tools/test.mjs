@@ -23,6 +23,14 @@ const files = named.length ? named : [...find("src"), ...find("test")].map((f) =
 const setup = spawnSync(process.execPath, ["dist/main.js", "setup", "--for", "test"], { stdio: "inherit" });
 if (setup.status !== 0) process.exit(setup.status ?? 1);
 
+/** Why, in a few lines: a log may be kept only from its end. */
+function reasonOf(error) {
+  const reasons = [];
+  for (let each = error; each && reasons.length < 3; each = each.cause)
+    reasons.push(`${each.message ?? each}`);
+  return [...new Set(reasons)].join("\n").slice(0, 600).replaceAll(/^/gm, "    ");
+}
+
 let passed = 0;
 let failed = 0;
 const failures = [];
@@ -33,7 +41,7 @@ stream.on("test:pass", (event) => {
 });
 stream.on("test:fail", (event) => {
   if (event.details?.type !== "suite") failed++;
-  failures.push(`${event.file ?? ""}: ${event.name}`);
+  failures.push(`${event.file ?? ""}: ${event.name}\n${reasonOf(event.details?.error)}`);
   process.exitCode = 1;
 });
 stream.compose(new spec()).pipe(process.stdout, { end: false });
