@@ -15,15 +15,35 @@ const closeOnExec = 0o2000000;
  * socket). Node is shown a unix stream socket, which is replaced by the descriptor before the loop looks at it: all
  * that libuv does with it is epoll, read and write, and these work on both. `fd` is taken over.
  */
-export function adoptDescriptor(syscalls: Syscalls, fd: number): { socket: Socket; fd: number } {
+function adoptDescriptor(
+  syscalls: Syscalls,
+  fd: number,
+  Stream: typeof Socket = Socket,
+): { socket: Socket; fd: number } {
   const [shown, other] = syscalls.socketPair(afUnix, sockStream | closeOnExec);
-  const socket = new Socket({ fd: shown, readable: true, writable: true, allowHalfOpen: true });
+  const socket = new Stream({ fd: shown, readable: true, writable: true, allowHalfOpen: true });
   syscalls.dup2(fd, shown);
   closeSync(other);
   closeSync(fd);
   // The flags belong to the file, not to the number, so what libuv had set is gone.
   syscalls.setNonBlocking(shown);
   return { socket, fd: shown };
+}
+
+/** A terminal's master, taken over. Its stream ends, after all that was said, when nobody holds the other side. */
+export const adoptTerminal = (syscalls: Syscalls, fd: number) =>
+  adoptDescriptor(syscalls, fd, TerminalMaster);
+
+/** The end of a terminal's other side is an error to its master; an error would take what is not yet read with it. */
+class TerminalMaster extends Socket {
+  override destroy(error?: NodeJS.ErrnoException): this {
+    if (error?.code !== "EIO") return super.destroy(error);
+    if (error.syscall === "read") {
+      this.once("end", () => super.destroy());
+      this.push(null);
+    }
+    return this;
+  }
 }
 
 /** A connected SOCK_SEQPACKET socket: each read gives one packet. */

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { type Duplex, PassThrough } from "node:stream";
+import { once } from "node:events";
+import { type Duplex, PassThrough, Writable } from "node:stream";
 import { after, before, test } from "node:test";
 import type { RuntimeError } from "../contract.ts";
 import { containerConfig, createTestBed, sandboxConfig, type TestBed, untilExited } from "./test-bed.ts";
@@ -128,6 +129,34 @@ test("an exec with a terminal has its size and follows it", async () => {
   await stdout.until(/44 133[\s\S]*\/dev\/pts\/\d[\s\S]*xterm/);
   stdin.write("exit 9\n");
   assert.deepEqual(await ended, { exitCode: 9 });
+});
+
+for (const tty of [false, true])
+  test(`a client that reads slowly gets all that was said, ${tty ? "at" : "without"} a terminal`, async () => {
+    const chunks: Buffer[] = [];
+    const stdout = new Writable({
+      highWaterMark: 1,
+      write(chunk, _, done) {
+        chunks.push(chunk);
+        // The command has ended long before.
+        setTimeout(done, chunks.length === 1 ? 1_200 : 0);
+      },
+    });
+    const command = ["seq", tty ? "3000" : "100000"];
+    const result = await bed.runtime.exec(id, { command, tty }, { stdout }, never);
+    assert.equal(result.exitCode, 0);
+    const lines = Buffer.concat(chunks).toString().trimEnd().split(/\r?\n/);
+    assert.deepEqual([lines.length, lines.at(-1)], [Number(command[1]), command[1]]);
+  });
+
+test("a client that stopped to read and goes away holds nothing up", async () => {
+  const client = new AbortController();
+  const arrived = new PassThrough({ highWaterMark: 1 });
+  const options = { command: ["seq", "100000"], tty: false };
+  const ended = bed.runtime.exec(id, options, { stdout: arrived }, client.signal);
+  await once(arrived, "readable");
+  client.abort();
+  await ended;
 });
 
 test("an exec whose client goes away is killed", async () => {

@@ -5,7 +5,7 @@ import type { Socket } from "node:net";
 import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
 import { RuntimeError, type RuntimeExecOptions, type RuntimeStreams } from "../contract.ts";
-import { adoptDescriptor, listenUnix } from "../linux/descriptors.ts";
+import { adoptTerminal, listenUnix } from "../linux/descriptors.ts";
 import { holdFifo, makeFifo, readFifo, writeFifo } from "../linux/launcher.ts";
 import { runTool } from "../linux/tool.ts";
 import type { EngineContext } from "./context.ts";
@@ -81,7 +81,7 @@ export class ContainerExec {
       streams.stdin.pipe(session.stdin, { end: !options.tty });
     }
     if (options.tty && streams.resize) void session.followSize(streams.resize);
-    const { exitCode, complaint } = await this.#finish(session);
+    const { exitCode, complaint } = await this.#finish(session, signal);
     signal.removeEventListener("abort", stop);
     if (complaint)
       await new Promise((resolve) => (streams.stderr ?? streams.stdout)?.write(complaint, resolve));
@@ -105,9 +105,12 @@ export class ContainerExec {
     }
   }
 
-  async #finish(session: ExecSession): Promise<{ exitCode: number; complaint: string }> {
+  async #finish(
+    session: ExecSession,
+    signal?: AbortSignal,
+  ): Promise<{ exitCode: number; complaint: string }> {
     try {
-      return await session.ended();
+      return await session.ended(signal);
     } finally {
       this.#running.delete(session);
     }
@@ -180,9 +183,8 @@ class ExecSession {
       const failed = this.#exited.then(() => this.#context.clock.sleep(drainMsMax)).then(() => -1);
       const fd = await Promise.race([terminal, failed]);
       if (fd < 0) return;
-      const adopted = adoptDescriptor(syscalls, fd);
+      const adopted = adoptTerminal(syscalls, fd);
       this.#terminalFd = adopted.fd;
-      // The end of a terminal's other side is an error to its master.
       adopted.socket.on("error", () => adopted.socket.destroy());
       adopted.socket.on("close", () => {
         this.#terminalFd = undefined;
@@ -229,10 +231,10 @@ class ExecSession {
     await this.#context.cgroups.killExec(this.#record.cgroup, this.#name);
   }
 
-  /** After the command's end and the last of its output. */
-  async ended(): Promise<{ exitCode: number; complaint: string }> {
+  /** After the command's end and the last of its output; `signal`: whoever reads it has gone. */
+  async ended(signal?: AbortSignal): Promise<{ exitCode: number; complaint: string }> {
     const exitCode = await this.#exited!;
-    await this.#drain();
+    await this.#drain(signal);
     const report = exitCode === 0 ? "" : await readFile(this.#file("log"), "utf8").catch(() => "");
     await this.#removeFiles();
     if (!report.trim()) return { exitCode, complaint: "" };
@@ -242,14 +244,29 @@ class ExecSession {
     return { exitCode: execFailureCode(complaint) ?? exitCode, complaint: isSaid ? "" : `${complaint}\n` };
   }
 
-  async #drain(): Promise<void> {
-    const open = [...new Set([this.stdout, this.stderr])].filter((stream) => stream && !stream.destroyed);
-    const done = Promise.all(open.map((stream) => once(stream!, "close").catch(() => {})));
-    const cut = new AbortController();
-    const late = this.#context.clock.sleep(drainMsMax, cut.signal).catch(() => {});
-    await Promise.race([done, late]);
-    cut.abort();
-    for (const stream of open) stream!.destroy();
+  /** What waits for a slow reader is not lost: only time counts in which none held the output back. */
+  async #drain(signal: AbortSignal | undefined): Promise<void> {
+    const open = [...new Set([this.stdout, this.stderr])].filter((stream) => stream !== undefined);
+    const isOpen = () => open.some((stream) => !stream.destroyed);
+    const isHeldBack = () => open.some((stream) => !stream.destroyed && stream.isPaused());
+    let wasHeldBack = true;
+    for (const stream of open)
+      stream.on("pause", () => {
+        wasHeldBack = true;
+      });
+    while (isOpen() && wasHeldBack && !signal?.aborted) {
+      const waiting = new AbortController();
+      const options = { signal: waiting.signal };
+      wasHeldBack = false;
+      await Promise.race([
+        Promise.all(open.map((stream) => stream.destroyed || once(stream, "close", options))),
+        this.#context.clock.sleep(drainMsMax, waiting.signal),
+        ...(signal ? [once(signal, "abort", options)] : []),
+      ]);
+      waiting.abort();
+      wasHeldBack ||= isHeldBack();
+    }
+    for (const stream of open) stream.destroy();
     this.stdin?.destroy();
   }
 
@@ -287,8 +304,10 @@ async function execProcess(
 
 function forward(from: Readable | undefined, to: Writable | undefined): void {
   if (!from) return;
-  if (!to) from.resume();
-  else from.pipe(to, { end: false });
+  if (!to) return void from.resume();
+  from.pipe(to, { end: false });
+  // Nobody reads any more, and the command is not held up.
+  to.once("close", () => from.resume());
 }
 
 /** Reads to the end, keeps the first `bytesMax`. */
