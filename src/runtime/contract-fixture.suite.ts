@@ -17,6 +17,8 @@ export interface ContractBed {
   imageId: string;
   /** Whether containers are real processes. */
   runs: "processes" | "nothing";
+  /** On a busy machine, and cgroup v1: containerd's shim drops what it has not told when the cgroup goes. */
+  losesOomKills?: boolean;
   close(): Promise<void>;
 }
 

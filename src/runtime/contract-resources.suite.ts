@@ -9,7 +9,7 @@ interface Harness {
   bed(): ContractBed;
   /** Runs only where processes are real. */
   real(name: string, run: () => Promise<void>): void;
-  withPod(use: (sandboxId: string, pod: PodSandboxConfig) => Promise<void>): Promise<void>;
+  withPod<T>(use: (sandboxId: string, pod: PodSandboxConfig) => Promise<T>): Promise<T>;
   started(
     sandboxId: string,
     pod: PodSandboxConfig,
@@ -85,15 +85,20 @@ export function resourceTests({ bed, real, withPod, started }: Harness): void {
     }),
   );
 
-  real("a container over its memory limit is OOMKilled", () =>
-    withPod(async (sandboxId, pod) => {
-      const id = await started(sandboxId, pod, ["sh", "-c", "x=a; while :; do x=$x$x; done"], {
-        resources: { memoryLimitBytes: 16 * 1024 * 1024 },
+  real("a container over its memory limit is OOMKilled", async () => {
+    const grown = () =>
+      withPod(async (sandboxId, pod) => {
+        const id = await started(sandboxId, pod, ["sh", "-c", "x=a; while :; do x=$x$x; done"], {
+          resources: { memoryLimitBytes: 16 * 1024 * 1024 },
+        });
+        const { reason, exitCode } = await untilExited(bed().runtime, id);
+        return { reason, exitCode };
       });
-      const { reason, exitCode } = await untilExited(bed().runtime, id);
-      assert.deepEqual({ reason, exitCode }, { reason: "OOMKilled", exitCode: 137 });
-    }),
-  );
+    let end = await grown();
+    for (let again = 0; bed().losesOomKills && end.reason === "Error" && again < 4; again++)
+      end = await grown();
+    assert.deepEqual(end, { reason: "OOMKilled", exitCode: 137 });
+  });
 }
 
 const mebi = 1024 * 1024;

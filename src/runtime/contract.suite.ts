@@ -22,11 +22,11 @@ export function contractSuite(name: string, make: () => Promise<ContractBed>, sk
     });
     after(() => bed?.close());
 
-    async function withPod(use: (sandboxId: string, pod: PodSandboxConfig) => Promise<void>): Promise<void> {
+    async function withPod<T>(use: (sandboxId: string, pod: PodSandboxConfig) => Promise<T>): Promise<T> {
       const pod = podOf(bed);
       const sandboxId = await bed.runtime.runPodSandbox(pod);
       try {
-        await use(sandboxId, pod);
+        return await use(sandboxId, pod);
       } finally {
         await bed.runtime.removePodSandbox(sandboxId);
       }

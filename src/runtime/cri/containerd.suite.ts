@@ -86,7 +86,10 @@ export async function createContainerdBed(): Promise<ContractBed & ContainerdBed
       return found;
     });
     const containers = () => ctr(socket, ["containers", "list", "-q"]).split("\n").filter(Boolean);
-    return { runtime, dir, imageId: image.id, runs: "processes", endpoint, imageName, containers, close };
+    return {
+      ...{ runtime, dir, imageId: image.id, runs: "processes", losesOomKills: true },
+      ...{ endpoint, imageName, containers, close },
+    };
   } catch (error) {
     const path = join(dir, "containerd.log");
     const tail = existsSync(path) ? readFileSync(path, "utf8").slice(-2000) : "";

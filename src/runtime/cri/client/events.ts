@@ -1,4 +1,4 @@
-import type { Clock, Log } from "../../../base/index.ts";
+import { type Clock, createLifetime, type Log } from "../../../base/index.ts";
 import type { ContainerStatus, RuntimeEvent } from "../../contract.ts";
 import { isUnimplemented } from "../errors.ts";
 import type { CriConnection } from "./connection.ts";
@@ -30,7 +30,7 @@ export class RuntimeEvents {
   readonly #options: EventsOptions;
   readonly #listeners = new Set<(event: RuntimeEvent) => void>();
   readonly #phases = new Map<string, Phase>();
-  readonly #stopped = new AbortController();
+  readonly #stopped = createLifetime();
   #source: "cri" | "containerd" | "list" = "cri";
   #looking: Promise<void> | undefined;
   #isStale = false;
