@@ -12,7 +12,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { eventually, peapod, run } from "./support/cluster.ts";
+import { busyboxPod, eventually, peapod, run, TestCluster } from "./support/cluster.ts";
 
 test("on a full disk writes are refused and reads go on; with room again all is well; a purge leaves the mount", async () => {
   const dir = mkdtempSync(join(tmpdir(), "peapod-full-"));
@@ -30,7 +30,7 @@ test("on a full disk writes are refused and reads go on; with room again all is 
     await run("dd", ["if=/dev/zero", `of=${fill}`, "bs=64k"]);
 
     const big = join(tmpdir(), `peapod-full-${process.pid}`);
-    writeFileSync(big, "x".repeat(200_000));
+    writeFileSync(big, "x".repeat(900_000));
     const refused = await kubectl("create", "configmap", "during", `--from-file=${big}`);
     assert.equal(refused.exitCode, 1);
     assert.match(refused.stderr, /no space left on the store's device/);
@@ -54,5 +54,69 @@ test("on a full disk writes are refused and reads go on; with room again all is 
     await peapod(["down", "--purge", "--data-dir", dir]);
     await run("umount", ["-l", dir]);
     rmdirSync(dir);
+  }
+});
+
+test("pods that come, fail and go on a full disk end nothing, and run when there is room again", async () => {
+  const disk = mkdtempSync(join(tmpdir(), "peapod-full-"));
+  await run("mount", ["-t", "tmpfs", "-o", "size=200m", "none", disk]);
+  const settings = join(disk, "kubelet.yaml");
+  // Nothing is evicted, which would end the test's pods for minutes.
+  writeFileSync(
+    settings,
+    `apiVersion: kubelet.config.k8s.io/v1beta1
+kind: KubeletConfiguration
+evictionHard: { nodefs.available: 0%, imagefs.available: 0% }
+`,
+  );
+  const { TMPDIR } = process.env;
+  process.env.TMPDIR = disk;
+  let cluster: TestCluster | undefined;
+  try {
+    cluster = await TestCluster.start(["--kubelet-config", settings]);
+    const { kind: _, apiVersion: __, ...template } = busyboxPod("", "while :; do date; sleep 0.1; done");
+    template.spec.containers.push({
+      name: "fails",
+      image: "busybox",
+      command: ["sh", "-c", "sleep 1; exit 1"],
+    });
+    const labels = { app: "busy" };
+    await cluster.apply({
+      apiVersion: "apps/v1",
+      kind: "Deployment",
+      metadata: { name: "busy" },
+      spec: {
+        replicas: 4,
+        selector: { matchLabels: labels },
+        template: { ...template, metadata: { labels } },
+      },
+    });
+    await cluster.kubectl(["rollout", "status", "deployment/busy", "--timeout=60s"]);
+    const pid = await cluster.pid();
+    const fill = join(disk, "fill");
+    await run("dd", ["if=/dev/zero", `of=${fill}`, "bs=64k"]);
+    // As many as find room to be written.
+    await cluster.try(["delete", "pod", "-l", "app=busy", "--wait=false"]);
+    const before = await cluster.get("pods");
+    for (let i = 0; i < 40; i++) await cluster.kubectl(["get", "pods"]);
+    assert.equal(await cluster.pid(), pid);
+    rmSync(fill);
+    const known = new Set(before.items.map(({ metadata }: any) => metadata.uid));
+    await cluster.kubectl(["delete", "pod", "-l", "app=busy"]);
+    await eventually("all are others, and run", async () => {
+      const { items } = await cluster!.get("pods");
+      const fresh = items.filter(({ metadata, status }: any) => {
+        return !known.has(metadata.uid) && status.containerStatuses?.[0]?.state.running;
+      });
+      return fresh.length === 4 && items.length === 4;
+    });
+    assert.equal(await cluster.pid(), pid);
+    assert.doesNotMatch(readFileSync(join(cluster.dataDir, "peapod.log"), "utf8"), /^Write error/m);
+  } finally {
+    if (TMPDIR === undefined) delete process.env.TMPDIR;
+    else process.env.TMPDIR = TMPDIR;
+    await cluster?.purge();
+    await run("umount", ["-l", disk]);
+    rmdirSync(disk);
   }
 });

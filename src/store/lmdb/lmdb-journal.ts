@@ -7,6 +7,7 @@ import type { Journal, JournalWrite, Recovered } from "../mvcc/journal.ts";
 import { keepRecord, type RecordFields, readRecord, recordOf } from "../mvcc/record.ts";
 import { type HotCaches, StoredEntry } from "../mvcc/stored-entry.ts";
 import { NoSpaceError, type Revision } from "../store.ts";
+import { bytesOfCommit, SpareRoom } from "./spare-room.ts";
 
 /** As etcd's largest recommended quota. Address space only: neither memory nor disk is taken for it. */
 export const databaseBytesMax = 8 * 2 ** 30;
@@ -54,6 +55,7 @@ export class LmdbJournal implements Journal {
   readonly #dir: string;
   readonly #clock: Clock;
   readonly #log: Log;
+  readonly #room: SpareRoom;
   #fullUntilMs = Number.NEGATIVE_INFINITY;
 
   constructor({ dir, clock, log }: { dir: string; clock: Clock; log: Log }) {
@@ -61,6 +63,7 @@ export class LmdbJournal implements Journal {
     this.#dir = dir;
     this.#clock = clock;
     this.#log = log;
+    this.#room = new SpareRoom(join(dir, fileName));
   }
 
   /** Everything that is current. Blocks; called once, before anything is served. */
@@ -85,6 +88,7 @@ export class LmdbJournal implements Journal {
     try {
       this.#db ??= openDatabase(this.#dir);
       const db = this.#db;
+      if (!(await this.#hasRoomFor(db, writes))) throw this.#full();
       await db.batch(() => this.#write(db, writes));
     } catch (error) {
       throw await this.#explain(error);
@@ -126,7 +130,23 @@ export class LmdbJournal implements Journal {
     db.put(metaKey, recordOf(keepRecord(bytes, { revision: meta.head, expiresAtMs: 0 })));
   }
 
+  #hasRoomFor(db: RootDatabase<any, string>, writes: readonly JournalWrite[]): Promise<boolean> {
+    let valueBytes = 0;
+    for (const write of writes) if (write.type === "put") valueBytes += write.entry.bytes.length;
+    return this.#room.take(bytesOfCommit(writes.length, valueBytes), () => {
+      const { lastPageNumber, pageSize } = db.getStats() as { lastPageNumber: number; pageSize: number };
+      return (lastPageNumber + 1) * pageSize;
+    });
+  }
+
+  #full(): NoSpaceError {
+    this.#log.warn("no space left for the store");
+    this.#fullUntilMs = this.#clock.monotonicMs() + fullDiskRetryMs;
+    return noSpace();
+  }
+
   async #explain(error: any): Promise<Error> {
+    if (error instanceof NoSpaceError) return error;
     const cause = await Promise.resolve(error.commitError).catch((commitError: unknown) => commitError);
     const code = cause?.code ?? error.code;
     const isFull = noSpaceCodes.has(code) || (code === ioErrorCode && (await this.#isDiskFull()));
@@ -137,9 +157,7 @@ export class LmdbJournal implements Journal {
       });
       return error;
     }
-    this.#log.warn({ code }, "no space left for the store");
-    this.#fullUntilMs = this.#clock.monotonicMs() + fullDiskRetryMs;
-    return noSpace();
+    return this.#full();
   }
 
   async #isDiskFull(): Promise<boolean> {
