@@ -1,4 +1,4 @@
-import { closeSync } from "node:fs";
+import { closeSync, readSync } from "node:fs";
 import { Socket } from "node:net";
 import type { Syscalls } from "./syscalls.ts";
 
@@ -31,18 +31,48 @@ function adoptDescriptor(
 }
 
 /** A terminal's master, taken over. Its stream ends, after all that was said, when nobody holds the other side. */
-export const adoptTerminal = (syscalls: Syscalls, fd: number) =>
-  adoptDescriptor(syscalls, fd, TerminalMaster);
+export function adoptTerminal(syscalls: Syscalls, fd: number): { socket: Socket; fd: number } {
+  const adopted = adoptDescriptor(syscalls, fd, TerminalMaster);
+  const master = adopted.socket as TerminalMaster;
+  master.fd = adopted.fd;
+  master.once("end", () => master.destroy());
+  return adopted;
+}
 
-/** The end of a terminal's other side is an error to its master; an error would take what is not yet read with it. */
+/** What the kernel may hold of a terminal whose other side is closed. */
+const terminalBytesMax = 2 ** 20;
+
+/**
+ * When the other side of a terminal is closed, its master reads what is left of it, 4 KiB at a time, and then fails
+ * with EIO. libuv knows neither: it takes a read that gives less than was asked for, of a file that is hung up, for
+ * the last one; and an error takes what nobody has read yet with it.
+ */
 class TerminalMaster extends Socket {
+  fd = -1;
+
+  override push(chunk: Buffer | null, encoding?: BufferEncoding): boolean {
+    if (chunk === null) this.#pushRest();
+    return super.push(chunk, encoding);
+  }
+
   override destroy(error?: NodeJS.ErrnoException): this {
     if (error?.code !== "EIO") return super.destroy(error);
-    if (error.syscall === "read") {
-      this.once("end", () => super.destroy());
-      this.push(null);
-    }
+    if (error.syscall === "read") this.push(null);
     return this;
+  }
+
+  #pushRest(): void {
+    const buffer = Buffer.alloc(64 * 2 ** 10);
+    try {
+      for (let total = 0; total < terminalBytesMax; ) {
+        const bytes = readSync(this.fd, buffer);
+        if (bytes === 0) return;
+        super.push(Buffer.from(buffer.subarray(0, bytes)));
+        total += bytes;
+      }
+    } catch {
+      // EIO: that was all.
+    }
   }
 }
 

@@ -149,6 +149,16 @@ for (const tty of [false, true])
     assert.deepEqual([lines.length, lines.at(-1)], [Number(command[1]), command[1]]);
   });
 
+test("a command at a terminal that says much and ends has all of it heard", async () => {
+  for (let i = 0; i < 20; i++) {
+    const stdout = collector();
+    const command = ["seq", "1500"];
+    const { exitCode } = await bed.runtime.exec(id, { command, tty: true }, { stdout: stdout.stream }, never);
+    assert.equal(exitCode, 0);
+    assert.equal(stdout.text().split("\r\n").length, 1501);
+  }
+});
+
 test("a client that stopped to read and goes away holds nothing up", async () => {
   const client = new AbortController();
   const arrived = new PassThrough({ highWaterMark: 1 });

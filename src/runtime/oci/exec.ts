@@ -248,7 +248,7 @@ class ExecSession {
   async #drain(signal: AbortSignal | undefined): Promise<void> {
     const open = [...new Set([this.stdout, this.stderr])].filter((stream) => stream !== undefined);
     const isOpen = () => open.some((stream) => !stream.destroyed);
-    const isHeldBack = () => open.some((stream) => !stream.destroyed && stream.isPaused());
+    const isHeldBack = () => open.some((stream) => stream.isPaused() && !stream.readableEnded);
     let wasHeldBack = true;
     for (const stream of open)
       stream.on("pause", () => {
