@@ -49,13 +49,14 @@ export async function attachContainer(
       if (!target || target.write(data) || socket.isPaused()) return;
       socket.pause();
       target.once("drain", () => socket.resume());
-      target.once("close", () => socket.resume());
     };
+    for (const target of [streams.stdout, streams.stderr]) target?.once("close", () => socket.resume());
     const packets = new PacketReader(syscalls, fd, hand);
     // Node's loop reads one packet a turn; whatever else is there comes along.
     socket.on("data", (packet: Buffer) => {
       hand(packet[0]!, packet.subarray(1));
-      if (!socket.isPaused()) packets.readAll();
+      // Not before what Node has read of it already.
+      if (!socket.isPaused() && socket.readableLength === 0) packets.readAll();
     });
     if (streams.stdin && record.config.stdin) {
       const isForOthers = !record.config.stdinOnce && !options.tty;
@@ -66,6 +67,8 @@ export async function attachContainer(
     }
     if (options.tty && streams.resize) void followSize(context, record, streams.resize, signal);
     await Promise.race([once(socket, "end"), once(socket, "close")]);
+    // To libuv a packet, shorter than what was asked for, of a socket that is hung up is the last one.
+    if (!socket.destroyed) packets.readAll();
     socket.destroy();
     signal.removeEventListener("abort", stop);
   } finally {

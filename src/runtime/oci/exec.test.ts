@@ -256,6 +256,44 @@ test("attach to a terminal, leave, and attach again: the container runs on", asy
   await bed.runtime.removePodSandbox(sandbox);
 });
 
+for (const tty of [false, true])
+  test(`all that a container says at its end is heard, slowly, ${tty ? "at" : "without"} a terminal`, async () => {
+    const config = sandboxConfig(bed);
+    const sandbox = await bed.runtime.runPodSandbox(config);
+    for (let i = 0; i < 5; i++) {
+      const command = ["sh", "-c", "read go; seq 20000"];
+      const container = await bed.runtime.createContainer(
+        sandbox,
+        containerConfig(command, { stdin: true, stdinOnce: true, tty }),
+        config,
+      );
+      await bed.runtime.startContainer(container);
+      const chunks: Buffer[] = [];
+      const stdout = new Writable({
+        highWaterMark: 1,
+        write(chunk, _, done) {
+          chunks.push(chunk);
+          setImmediate(done);
+        },
+      });
+      const stdin = new PassThrough();
+      stdin.write("go\n");
+      await bed.runtime.attach(container, { tty }, { stdin, stdout }, never);
+      await new Promise<void>((resolve) => stdout.end(resolve));
+      const lines = Buffer.concat(chunks)
+        .toString()
+        .replace(/^go\r?\n/, "")
+        .trimEnd()
+        .split(/\r?\n/);
+      assert.deepEqual(
+        lines,
+        Array.from({ length: 20_000 }, (_, n) => String(n + 1)),
+      );
+      await bed.runtime.removeContainer(container);
+    }
+    await bed.runtime.removePodSandbox(sandbox);
+  });
+
 test("a port of the pod's localhost is forwarded, and a closed one says so", async () => {
   const config = sandboxConfig(bed);
   const sandbox = await bed.runtime.runPodSandbox(config);
