@@ -46,14 +46,18 @@ after(async () => {
 });
 
 test("a pod of several containers runs by containerd, with volumes, probes and logs", { skip }, async () => {
-  const pod = await eventually("the pod's main container is ready", async () => {
+  const pod = await eventually("the pod's main container is ready, and the other one is there", async () => {
     const found = await cluster!.get("pod", "web");
-    const main = found.status.containerStatuses?.find((c: { name: string }) => c.name === "main");
-    return main?.ready && found;
+    const [crashing, main] = found.status.containerStatuses ?? [];
+    return main?.ready && crashing.containerID && found;
   });
   assert.match(pod.status.podIP, /^10\.213\.77\./);
   assert.equal(pod.status.initContainerStatuses[0].state.terminated.reason, "Completed");
-  assert.equal(await cluster!.kubectl(["logs", "web", "-c", "main"]), "hello\n");
+  const log = await eventually(
+    "its words",
+    async () => (await cluster!.kubectl(["logs", "web", "-c", "main"])) || undefined,
+  );
+  assert.equal(log, "hello\n");
   for (const { containerID } of pod.status.containerStatuses)
     assert.match(containerID, /^containerd:\/\/[0-9a-f]{64}$/);
   const node = (await cluster!.get("nodes")).items[0];

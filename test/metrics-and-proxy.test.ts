@@ -102,7 +102,9 @@ test("a node's logs are read through the API server", { timeout }, async () => {
 
 test("what a pod said is still there when it is gone", { timeout }, async () => {
   await cluster.apply(busyboxPod("brief", "echo last words; exec sleep 3600"));
-  await cluster.wait("pod/brief", "condition=Ready");
+  await eventually("it has spoken", async () =>
+    (await cluster.kubectl(["logs", "brief"])).includes("last words\n"),
+  );
   const { uid } = (await cluster.get("pod", "brief")).metadata;
   await cluster.kubectl(["delete", "pod", "brief", "--grace-period=0", "--force"]);
   await eventually("the pod is gone", async () =>
