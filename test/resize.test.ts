@@ -86,7 +86,10 @@ test("kubectl resizes running containers up and down, without a restart", { time
   assert.deepEqual(await cgroupOf("three", "c3"), { memory: 40 * mebi, quotaUs: 5_000 });
   assert.equal(pod.metadata.generation, 2);
   assert.deepEqual(pod.status.resources.requests, { cpu: "130m", memory: "136Mi" });
-  const events = await cluster.kubectl(["events", "--for", "pod/three"]);
+  const events = await eventually("the last of its events", async () => {
+    const told = await cluster.kubectl(["events", "--for", "pod/three"]);
+    return told.includes("ResizeCompleted") && told;
+  });
   assert.match(events, /Normal\s+ResizeStarted\s+Pod\/three\s+Pod resize started: \{"containers":/);
   assert.match(events, /Normal\s+ResizeCompleted\s+Pod\/three\s+Pod resize completed: \{"containers":/);
   // And back, by a write of the whole pod.
