@@ -4,6 +4,7 @@ import { readFile, rm, writeFile } from "node:fs/promises";
 import type { Socket } from "node:net";
 import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
+import { setImmediate } from "node:timers/promises";
 import { RuntimeError, type RuntimeExecOptions, type RuntimeStreams } from "../contract.ts";
 import { adoptTerminal, listenUnix } from "../linux/descriptors.ts";
 import { holdFifo, makeFifo, readFifo, writeFifo } from "../linux/launcher.ts";
@@ -264,6 +265,8 @@ class ExecSession {
         ...(signal ? [once(signal, "abort", options)] : []),
       ]);
       waiting.abort();
+      // Where the event loop stood still meanwhile, nothing has been read yet.
+      await setImmediate();
       wasHeldBack ||= isHeldBack();
     }
     for (const stream of open) stream.destroy();
