@@ -20,6 +20,7 @@ test("on a full disk writes are refused and reads go on; with room again all is 
   const kubectl = (...args: string[]) =>
     run("kubectl", args, { env: { KUBECONFIG: join(dir, "kubeconfig") }, timeoutMs: 20_000 });
   const fill = join(dir, "fill");
+  const big = join(tmpdir(), `peapod-full-${process.pid}`);
   try {
     const up = await peapod(["up", "--detach", "--data-dir", dir]);
     assert.equal(up.exitCode, 0, up.stderr);
@@ -30,7 +31,6 @@ test("on a full disk writes are refused and reads go on; with room again all is 
     await run("dd", ["if=/dev/zero", `of=${fill}`, "bs=64k"]);
 
     let asked = 0;
-    const big = join(tmpdir(), `peapod-full-${process.pid}`);
     writeFileSync(big, "x".repeat(900_000));
     // The store has some room in its own file.
     const name = await eventually("one is refused", async () => {
@@ -47,7 +47,6 @@ test("on a full disk writes are refused and reads go on; with room again all is 
     await eventually("a write after there is room", async () => {
       return (await kubectl("create", "configmap", "after", `--from-file=${big}`)).exitCode === 0;
     });
-    rmSync(big);
     await eventually("the log has what it could not write", async () =>
       readFileSync(log, "utf8").includes("no space left for the store"),
     );
@@ -57,7 +56,7 @@ test("on a full disk writes are refused and reads go on; with room again all is 
     assert.ok(readFileSync("/proc/mounts", "utf8").includes(` ${dir} `), "the user's mount is the user's");
     assert.deepEqual(readdirSync(dir), []);
   } finally {
-    rmSync(fill, { force: true });
+    for (const file of [fill, big]) rmSync(file, { force: true });
     await peapod(["down", "--purge", "--data-dir", dir]);
     await run("umount", ["-l", dir]);
     rmdirSync(dir);
