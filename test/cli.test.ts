@@ -214,17 +214,18 @@ async function tracesOf(cluster: TestCluster): Promise<Traces> {
 
 /** What of a cluster is on the host. */
 async function footprint({ own, range, bridge, id }: Traces): Promise<Record<string, string[]>> {
-  const alias = `/sys/class/net/${bridge}/ifalias`;
-  const isAnothers = existsSync(alias) && !readFileSync(alias, "utf8").includes(id);
-  const isTrace = (line: string) => own.test(line) || (!isAnothers && range.test(line));
-  const lines = async (program: string, ...args: string[]) =>
-    (await run(program, args)).stdout.split("\n").filter(isTrace);
-  return {
+  const lines = async (program: string, ...args: string[]) => (await run(program, args)).stdout.split("\n");
+  const all = {
     links: await lines("ip", "-br", "addr"),
     routes: await lines("ip", "route"),
     rules: await lines("nft", "list", "ruleset"),
-    mounts: readFileSync("/proc/mounts", "utf8").split("\n").filter(isTrace),
+    mounts: readFileSync("/proc/mounts", "utf8").split("\n"),
     processes: await lines("ps", "-eo", "args"),
     cgroups: await lines("find", "/sys/fs/cgroup", "-maxdepth", "4", "-type", "d"),
   };
+  // Asked last: the next cluster may take the range in the middle of this.
+  const alias = `/sys/class/net/${bridge}/ifalias`;
+  const isAnothers = existsSync(alias) && !readFileSync(alias, "utf8").includes(id);
+  const isTrace = (line: string) => own.test(line) || (!isAnothers && range.test(line));
+  return Object.fromEntries(Object.entries(all).map(([kind, found]) => [kind, found.filter(isTrace)]));
 }

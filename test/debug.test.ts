@@ -168,7 +168,10 @@ test("an ephemeral container has logs, exec, attach, events and a place in descr
   await eventually("its start", async () => (await statusOf("busy", "d"))?.state.running);
   const { metadata } = await cluster.get("pod", "busy");
   assert.equal(metadata.generation, 2);
-  assert.equal(await cluster.kubectl(["logs", "busy", "-c", "d"]), "ready\n");
+  await eventually(
+    "its words",
+    async () => (await cluster.kubectl(["logs", "busy", "-c", "d"])) === "ready\n",
+  );
   assert.doesNotMatch(
     await execIn("busy", "d", "ps"),
     /sleep 3600/,

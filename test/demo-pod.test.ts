@@ -35,16 +35,9 @@ test("two containers of a pod share one IP, localhost and one port space", async
   });
 
   await t.test("nginx answers the toolbox on localhost", async () => {
-    const page = await cluster.kubectl([
-      "exec",
-      "multi-container-demo",
-      "-c",
-      "toolbox",
-      "--",
-      "wget",
-      "-qO-",
-      "localhost",
-    ]);
+    const wget = ["exec", "multi-container-demo", "-c", "toolbox", "--", "wget", "-qO-", "localhost"];
+    // Without a probe it is Ready before it listens.
+    const page = await eventually("an answer", () => cluster.kubectl(wget));
     assert.match(page, /Welcome to nginx!/);
   });
 

@@ -61,7 +61,10 @@ test("init containers run in order, are retried, and hold back the rest", async 
     }),
   );
   await cluster.wait("pod/with-init", "condition=Ready");
-  assert.equal(await cluster.kubectl(["logs", "with-init", "-c", "main"]), "first\nsecond\n");
+  await eventually(
+    "both ran, in order",
+    async () => (await cluster.kubectl(["logs", "with-init", "-c", "main"])) === "first\nsecond\n",
+  );
   const pod = await cluster.get("pod", "with-init");
   assert.equal(pod.status.initContainerStatuses[0].restartCount, 1);
   assert.equal(pod.status.initContainerStatuses[0].state.terminated.reason, "Completed");
@@ -191,7 +194,14 @@ test("a failing liveness probe restarts the container, a failing readiness probe
           name: "main",
           image: "busybox",
           command: ["sh", "-c", "touch /tmp/alive /tmp/ready; exec sleep 3600"],
-          livenessProbe: { exec: { command: ["cat", "/tmp/alive"] }, periodSeconds: 1, failureThreshold: 1 },
+          // One failure is enough: neither the files' making nor a slow answer is to be one.
+          startupProbe: { exec: { command: ["cat", "/tmp/ready"] }, periodSeconds: 1, failureThreshold: 30 },
+          livenessProbe: {
+            exec: { command: ["cat", "/tmp/alive"] },
+            periodSeconds: 1,
+            failureThreshold: 1,
+            timeoutSeconds: 20,
+          },
           readinessProbe: { exec: { command: ["cat", "/tmp/ready"] }, periodSeconds: 1, failureThreshold: 1 },
         },
       ],
@@ -204,9 +214,12 @@ test("a failing liveness probe restarts the container, a failing readiness probe
   await cluster.kubectl(["exec", "unhealthy", "--", "rm", "/tmp/alive"]);
   await cluster.wait("pod/unhealthy", "jsonpath={.status.containerStatuses[0].restartCount}=1");
   await cluster.wait("pod/unhealthy", "condition=Ready");
-  const events = await cluster.kubectl(["describe", "pod", "unhealthy"]);
-  assert.match(events, /Unhealthy .*Liveness probe failed: cat: can't open '\/tmp\/alive'/);
-  assert.match(events, /Killing .*Container main failed liveness probe, will be restarted/);
+  await eventually("the events say why", async () => {
+    const events = await cluster.kubectl(["describe", "pod", "unhealthy"]);
+    assert.match(events, /Unhealthy .*Liveness probe failed: cat: can't open '\/tmp\/alive'/);
+    assert.match(events, /Killing .*Container main failed liveness probe, will be restarted/);
+    return true;
+  });
 });
 
 test("a startup probe holds back the others until it succeeds", async () => {
@@ -226,6 +239,8 @@ test("a startup probe holds back the others until it succeeds", async () => {
             exec: { command: ["cat", "/tmp/started"] },
             periodSeconds: 1,
             failureThreshold: 1,
+            // A slow answer is no failure.
+            timeoutSeconds: 20,
           },
         },
       ],
@@ -332,9 +347,12 @@ test("images that cannot be had: the reason says which kind of cannot", async ()
     const reason = await jsonpath("no-image", ".status.containerStatuses[0].state.waiting.reason");
     return ["ErrImagePull", "ImagePullBackOff"].includes(reason) && reason === "ImagePullBackOff";
   });
-  const described = await cluster.kubectl(["describe", "pod", "no-image"]);
-  assert.match(described, /Failed to pull image "nosuchimage:v1":/);
-  assert.match(described, /Back-off pulling image "nosuchimage:v1"/);
+  await eventually("the events say why", async () => {
+    const described = await cluster.kubectl(["describe", "pod", "no-image"]);
+    assert.match(described, /Failed to pull image "nosuchimage:v1":/);
+    assert.match(described, /Back-off pulling image "nosuchimage:v1"/);
+    return true;
+  });
 });
 
 test("an unschedulable pod says why, and is placed when something changes", async () => {

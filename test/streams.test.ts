@@ -35,6 +35,12 @@ before(async () => {
           box(
             "lo",
             "mkdir /www; echo from loopback >/www/index.html; exec httpd -f -p 127.0.0.1:8080 -h /www",
+            {
+              readinessProbe: {
+                exec: { command: ["wget", "-qO", "/dev/null", "127.0.0.1:8080"] },
+                periodSeconds: 1,
+              },
+            },
           ),
         ],
       }),
@@ -50,6 +56,10 @@ before(async () => {
     ),
   ]);
   await cluster.wait("pod/box", "condition=Ready");
+  await eventually(
+    "it has spoken",
+    async () => (await cluster.kubectl(["logs", "box", "-c", "main"])) === "container is alive\n",
+  );
 });
 after(() => cluster?.purge());
 
@@ -147,7 +157,10 @@ test("attach reaches an init container, with input, and logs are there of each c
     const { status } = await cluster.get("pod", "many");
     return status.initContainerStatuses?.[0]?.state?.running;
   });
-  assert.equal(await cluster.kubectl(["logs", "many", "-c", "init"]), "in init\n");
+  await eventually(
+    "its words",
+    async () => (await cluster.kubectl(["logs", "many", "-c", "init"])) === "in init\n",
+  );
   const attached = await cluster.try(["attach", "-i", "many", "-c", "init"], { input: "hello\n" });
   assert.match(attached.stdout, /init got hello/);
   await cluster.wait("pod/many", "jsonpath={.status.phase}=Failed");
@@ -198,11 +211,12 @@ test("attach and logs reach an ephemeral container", async () => {
     return status.ephemeralContainerStatuses?.[0]?.state?.running;
   });
   const child = cluster.spawn(["attach", "-i", "box", "-c", "extra"]);
+  let text = "";
+  child.stdout.on("data", (piece) => (text += piece));
   try {
     // Its input stays open: with it, attach would end before the answer.
     child.stdin.write("word\n");
-    const [said] = await once(child.stdout, "data");
-    assert.match(String(said), /got word/);
+    await eventually("the answer", async () => text.includes("got word\n"));
   } finally {
     child.kill("SIGKILL");
   }
@@ -213,25 +227,15 @@ test("attach and logs reach an ephemeral container", async () => {
 });
 
 test("what a client ran ends when the client vanishes", async () => {
-  const child = cluster.spawn([
-    "exec",
-    "box",
-    "-c",
-    "main",
-    "--",
-    "sh",
-    "-c",
-    "echo started; exec sleep 4321",
-  ]);
+  const runs = async () =>
+    (await cluster.kubectl(["exec", "box", "-c", "main", "--", "ps"])).includes("sleep 4321");
+  const child = cluster.spawn(["exec", "box", "-c", "main", "--", "sleep", "4321"]);
   try {
-    await once(child.stdout, "data");
+    await eventually("the process runs", runs);
   } finally {
     child.kill("SIGKILL");
   }
-  await eventually("the process is gone", async () => {
-    const processes = await cluster.kubectl(["exec", "box", "-c", "main", "--", "ps"]);
-    return !processes.includes("sleep 4321");
-  });
+  await eventually("the process is gone", async () => !(await runs()));
 });
 
 test("a command that cannot be run ends with 126 or 127, one that is killed with 128 and its signal", async () => {
