@@ -109,13 +109,14 @@ evictionHard: { nodefs.available: 0%, imagefs.available: 0% }
     rmSync(fill);
     const known = new Set(before.items.map(({ metadata }: any) => metadata.uid));
     await cluster.kubectl(["delete", "pod", "-l", "app=busy"]);
-    await eventually("all are others, and run", async () => {
+    const allRun = async () => {
       const { items } = await cluster!.get("pods");
       const fresh = items.filter(({ metadata, status }: any) => {
         return !known.has(metadata.uid) && status.containerStatuses?.[0]?.state.running;
       });
       return fresh.length === 4 && items.length === 4;
-    });
+    };
+    await eventually("all are others, and run", allRun, 120_000);
     assert.equal(await cluster.pid(), pid);
     assert.doesNotMatch(readFileSync(join(cluster.dataDir, "peapod.log"), "utf8"), /^Write error/m);
   } finally {
