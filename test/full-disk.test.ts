@@ -112,11 +112,12 @@ evictionHard: { nodefs.available: 0%, imagefs.available: 0% }
     const allRun = async () => {
       const { items } = await cluster!.get("pods");
       const fresh = items.filter(({ metadata, status }: any) => {
-        return !known.has(metadata.uid) && status.containerStatuses?.[0]?.state.running;
+        const main = status.containerStatuses?.find(({ name }: { name: string }) => name === "main");
+        return !known.has(metadata.uid) && main?.state.running;
       });
       return fresh.length === 4 && items.length === 4;
     };
-    await eventually("all are others, and run", allRun, 120_000);
+    await eventually("all are others, and run", allRun, 60_000);
     assert.equal(await cluster.pid(), pid);
     assert.doesNotMatch(readFileSync(join(cluster.dataDir, "peapod.log"), "utf8"), /^Write error/m);
   } finally {
