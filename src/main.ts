@@ -65,6 +65,8 @@ const demoImages: DemoImages = {
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code === "EPIPE") process.exit(0);
 });
+// Nor is what cannot be said, as a warning of Node's own where the log's disk is full.
+process.stderr.on("error", () => {});
 
 async function run(): Promise<void> {
   try {

@@ -89,6 +89,17 @@ test("the node's settings are kept with the cluster, and wrong ones are refused 
   }
 });
 
+test("warnings of Node's that find no room on a full disk end nothing", async () => {
+  const warns = `let left = 3;
+    process.on("beforeExit", () => left-- > 0 && setImmediate(() => process.emitWarning("of something")));`;
+  const { exitCode, stdout } = await run("sh", [
+    ...["-c", 'exec "$@" 2>/dev/full', "sh", process.execPath],
+    ...["--import", `data:text/javascript,${encodeURIComponent(warns)}`, ...mainArgs(), "doctor"],
+  ]);
+  assert.match(stdout, /crun/);
+  assert.equal(exitCode, 0);
+});
+
 test("doctor names what this host has", async () => {
   const { exitCode, stdout } = await peapod(["doctor"]);
   assert.equal(exitCode, 0);

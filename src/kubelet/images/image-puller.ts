@@ -189,13 +189,14 @@ export class ImagePuller implements PodImages {
       pull = this.#queued(name, auth).finally(() => this.#pulls.delete(key));
       this.#pulls.set(key, pull);
     }
-    return Promise.race([
-      pull,
-      new Promise<never>((_resolve, reject) => {
-        if (signal.aborted) reject(signal.reason);
-        signal.addEventListener("abort", () => reject(signal.reason), { once: true });
-      }),
-    ]);
+    let stop = () => {};
+    const aborted = new Promise<never>((_resolve, reject) => {
+      stop = () => reject(signal.reason);
+      if (signal.aborted) stop();
+      signal.addEventListener("abort", stop, { once: true });
+    });
+    // The signal is the pod's, which may outlive many pulls.
+    return Promise.race([pull, aborted]).finally(() => signal.removeEventListener("abort", stop));
   }
 
   async #queued(name: string, auth: RegistryAuth[]): Promise<{ image: Image; pullMs: number }> {
