@@ -65,8 +65,16 @@ async function serve(netnsPath: string, port: number, text: string): Promise<voi
 
 async function listening(netnsPath: string, port: number): Promise<void> {
   for (let i = 0; i < 1000; i++) {
-    const sockets = execFileSync("nsenter", [`--net=${netnsPath}`, "cat", "/proc/net/tcp", "/proc/net/tcp6"]);
-    if (sockets.includes(`:${port.toString(16).toUpperCase().padStart(4, "0")} `)) return;
+    const sockets = execFileSync(
+      "nsenter",
+      [`--net=${netnsPath}`, "cat", "/proc/net/tcp", "/proc/net/tcp6"],
+      {
+        encoding: "utf8",
+      },
+    );
+    // Its own address, the other side's, and the state: a connection of before may still have the port.
+    const hexPort = port.toString(16).toUpperCase().padStart(4, "0");
+    if (new RegExp(`:${hexPort} [0-9A-F]+:0000 0A `).test(sockets)) return;
   }
   throw new Error("the server does not listen");
 }
@@ -242,7 +250,11 @@ test("a pod's bandwidth is limited both ways, and nothing of that stays behind",
   assert.deepEqual((await network.attach(pod)).ips, ips);
   const bytes = 1_000_000;
   const timed = async (command: string) => {
-    const child = spawn("nsenter", [`--net=${netnsPath}`, "sh", "-c", command], { stdio: "ignore" });
+    const child = spawn("nsenter", [`--net=${netnsPath}`, "sh", "-c", command], {
+      stdio: "ignore",
+      detached: true,
+    });
+    children.push(child);
     const ended = once(child, "exit");
     await listening(netnsPath, 9000);
     const startMs = performance.now();
@@ -253,6 +265,7 @@ test("a pod's bandwidth is limited both ways, and nothing of that stays behind",
       received += chunk.length;
     });
     await Promise.all([once(socket, "close"), ended]);
+    children.splice(children.indexOf(child), 1);
     return { ms: performance.now() - startMs, received };
   };
   // A megabyte takes a second, but for what goes at once.
